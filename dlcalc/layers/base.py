@@ -1,0 +1,132 @@
+"""The base of all layers: a frozen value made of declared arguments."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from dlcalc.errors import LayerError
+from dlcalc.layers.argument import Argument
+from dlcalc.layers.axis import IDENTITY, Axis
+from dlcalc.layers.convention import Convention
+from dlcalc.layers.shape import Shape
+from dlcalc.layers.size import Size
+
+#: Name of a tensor to its shape; () is a single number.
+Tensors = dict[str, tuple[Size, ...]]
+
+
+class Layer:
+    """One kind of layer: all its algebra, in the standard library alone.
+
+    The base is the layer that changes no shape and has no parameters. A
+    subclass declares its arguments and overrides what differs. The arguments
+    become attributes of the same names, which cannot be set again.
+    """
+
+    #: The word for it in the notation, then its other words.
+    words: ClassVar[tuple[str, ...]] = ()
+    #: Whether words with 1d, 2d and 3d behind pin its spatial rank.
+    pinned: ClassVar[bool] = False
+    arguments: ClassVar[tuple[Argument, ...]] = ()
+    #: The least and the greatest number of branches in brackets.
+    branches: ClassVar[tuple[int, int]] = (0, 0)
+    #: An INPUT and a net that show it at work.
+    example: ClassVar[str] = ""
+
+    rank: int | None
+
+    def __init__(self, *, rank: int | None = None, **values: object) -> None:
+        """Make it from values by name; those left out take their defaults.
+
+        Raises `LayerError` if one that is required is missing or they do not agree.
+        """
+        fields = self.__dict__
+        fields["rank"] = rank
+        for argument in self.arguments:
+            if argument.name in values:
+                fields[argument.name] = values.pop(argument.name)
+            elif argument.required:
+                raise LayerError(f"{self.words[0]} needs {argument.name}", self.hint())
+            else:
+                fields[argument.name] = argument.default
+        if values:
+            raise TypeError(f"{self.words[0]} takes no {', '.join(values)}")
+        self.check()
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"a layer is frozen: {name} cannot be set")
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and self.__dict__ == other.__dict__
+
+    def __hash__(self) -> int:
+        return hash((type(self), tuple(self.__dict__.items())))
+
+    def __repr__(self) -> str:
+        values = ", ".join(f"{name}={value!r}" for name, value in self.__dict__.items())
+        return f"{type(self).__name__}({values})"
+
+    @classmethod
+    def hint(cls) -> str:
+        """A sentence that shows how the layer is written."""
+        return f"Write it as in {cls.example}." if cls.example else ""
+
+    def check(self) -> None:
+        """Refuse arguments that do not agree with one another. Raises `LayerError`."""
+
+    def output_shape(self, shape: Shape, convention: Convention) -> Shape:
+        """The shape after the layer. Raises `LayerError` if it does not fit."""
+        return shape
+
+    def axes(self, shape: Shape, convention: Convention) -> tuple[Axis, ...] | None:
+        """Its map along each spatial axis, or None where outputs see everything or vary."""
+        return (IDENTITY,) * len(shape.spatial)
+
+    def formula(self, shape: Shape, convention: Convention) -> str:
+        """How the output size comes about, as Python evaluates it; may be empty."""
+        return ""
+
+    def note(self, shape: Shape) -> str:
+        """What a reader should be told about this use of the layer; may be empty."""
+        return ""
+
+    def parameters(self, shape: Shape) -> Tensors:
+        """Its trained tensors, by name. Raises `LayerError` if channels are left out."""
+        return {}
+
+    def buffers(self, shape: Shape) -> Tensors:
+        """Its tensors that are kept but not trained, by name."""
+        return {}
+
+    def macs(self, shape: Shape, output: Shape) -> Size:
+        """Multiply-accumulates for one example; bias, normalisation and activation not counted."""
+        return 0
+
+    def merge(self, outputs: tuple[Shape, ...]) -> Shape:
+        """The shape that its branches' outputs become together."""
+        raise NotImplementedError(self.words[0])
+
+    def merge_formula(self, outputs: tuple[Shape, ...]) -> str:
+        """How the merged size comes about; may be empty."""
+        return ""
+
+
+def known_channels(shape: Shape, word: str) -> Size:
+    """The channels, or a refusal where the input left them out."""
+    channels = shape.channels
+    if channels is None:
+        raise LayerError(
+            f"{word} needs the channels, but the input is one side without them",
+            f"Give the input with its channels, such as 1x{shape.sizes[0]}x{shape.sizes[0]}.",
+        )
+    return channels
+
+
+class DoesNotFit(LayerError):
+    """A window larger than its padded input; ``axes`` are the maps that refused."""
+
+    def __init__(self, rule: str, axes: tuple[Axis, ...], padding: str = "") -> None:
+        super().__init__(rule)
+        self.axes = axes
+        #: The argument that would make it fit at this place, such as p1; empty if none does.
+        self.padding = padding

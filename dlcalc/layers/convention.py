@@ -1,0 +1,34 @@
+"""What frameworks do differently, as data.
+
+A layer is handed a `Convention` and asks it for a rule, never for a
+framework's name.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Convention(NamedTuple):
+    """The rules of one framework. Sources stand beside the instances below."""
+
+    name: str
+    #: ``padding=same`` with a stride: allowed, or refused.
+    same_with_stride: bool
+    #: ``padding=same`` on pooling: allowed, or refused.
+    same_on_pooling: bool
+    #: Pooling may pad by at most half its kernel.
+    pooling_pads_at_most_half: bool
+    #: Global pooling keeps its axes at size 1, or drops them.
+    global_pooling_keeps_axes: bool
+
+
+#: torch/nn/modules/conv.py (same needs stride 1), ATen/native/Pool.h (padding);
+#: global pooling is AdaptiveAvgPool with output 1.
+TORCH = Convention(
+    name="torch",
+    same_with_stride=False,
+    same_on_pooling=False,
+    pooling_pads_at_most_half=True,
+    global_pooling_keeps_axes=True,
+)

@@ -1,0 +1,25 @@
+"""Dropout."""
+
+from __future__ import annotations
+
+from dlcalc.errors import LayerError
+from dlcalc.layers.argument import Argument
+from dlcalc.layers.base import Layer
+
+
+class Dropout(Layer):
+    """Sets values to 0 at random while training; the shape stays.
+
+    Srivastava et al., "Dropout", JMLR 2014.
+    """
+
+    words = ("dropout",)
+    pinned = True
+    arguments = (Argument("p", "number", "share of the values set to 0", default=0.5),)
+    example = "4096 dropout:0.5 dense:10"
+
+    p: float
+
+    def check(self) -> None:
+        if not 0 <= self.p <= 1:
+            raise LayerError(f"p must be from 0 to 1, not {self.p:g}")

@@ -1,0 +1,94 @@
+"""Layers that bring branches together."""
+
+from __future__ import annotations
+
+from dlcalc.errors import LayerError
+from dlcalc.layers.base import Layer
+from dlcalc.layers.shape import Shape, sizes_text
+from dlcalc.layers.size import Size, counterexample, text
+
+
+class Residual(Layer):
+    """Two branches added: the main one and the skip, which is the identity if left out.
+
+    He, Zhang, Ren and Sun, "Deep Residual Learning for Image Recognition", 2015.
+    """
+
+    words = ("residual",)
+    branches = (1, 2)
+    example = "64x56x56 'residual[conv:64,k3,p1 bn relu conv:64,k3,p1 bn] relu'"
+
+    def merge(self, outputs: tuple[Shape, ...]) -> Shape:
+        main, skip = outputs
+        if len(main.sizes) != len(skip.sizes):
+            raise _mismatch(main, skip)
+        for left, right in zip(main.sizes, skip.sizes, strict=True):
+            _same(left, right, main, skip)
+        return main
+
+
+class Concat(Layer):
+    """Branches side by side along the channels."""
+
+    words = ("concat",)
+    branches = (2, 1_000)
+    example = "192x28x28 'concat[conv:64,k1 | conv:32,k1 conv:32,k3,p1]'"
+
+    def merge(self, outputs: tuple[Shape, ...]) -> Shape:
+        first = outputs[0]
+        for other in outputs[1:]:
+            if len(first.sizes) != len(other.sizes) or _side(first) != _side(other):
+                raise _mismatch(first, other)
+            if len(first.sizes) > 1 or _side(first):
+                for left, right in zip(first.spatial, other.spatial, strict=True):
+                    _same(left, right, first, other)
+        total = _total(outputs)
+        if total is None:
+            return first
+        if len(first.sizes) == 1:
+            return first.with_sizes((total,))
+        return first.with_spatial(total, first.spatial)
+
+    def merge_formula(self, outputs: tuple[Shape, ...]) -> str:
+        total = _total(outputs)
+        if total is None:
+            return ""
+        return f"{' + '.join(text(shape.channels or 0) for shape in outputs)} = {text(total)}"
+
+
+def _side(shape: Shape) -> bool:
+    return shape.kind == "side"
+
+
+def _total(outputs: tuple[Shape, ...]) -> Size | None:
+    """All branches' channels together, or None where they are left out."""
+    total: Size = 0
+    for shape in outputs:
+        if shape.channels is None:
+            return None
+        total = total + shape.channels
+    return total
+
+
+def _same(left: Size, right: Size, first: Shape, second: Shape) -> None:
+    if left == right:
+        return
+    if isinstance(left, int) and isinstance(right, int):
+        raise _mismatch(first, second)
+    values = counterexample(left, right)
+    if values is None:
+        raise LayerError(
+            f"whether the branches' {sizes_text((left,))} and {sizes_text((right,))} are equal "
+            "depends on the letters"
+        )
+    given = ", ".join(f"{name} = {value}" for name, value in values.items())
+    raise LayerError(
+        f"the branches give {first} and {second}, which differ",
+        f"For example with {given}; only with numbers for the letters can this be decided.",
+    )
+
+
+def _mismatch(first: Shape, second: Shape) -> LayerError:
+    return LayerError(
+        f"the branches give {first} and {second}, which do not match",
+    )

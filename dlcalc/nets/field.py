@@ -1,0 +1,101 @@
+"""Receptive fields along a traced net: what each output sees of the input."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from dlcalc.layers.axis import Axis, Chain
+from dlcalc.layers.convention import TORCH, Convention
+from dlcalc.layers.shape import Shape
+from dlcalc.nets.trace import Step
+
+
+class Field(NamedTuple):
+    """The chains of maps from the input, one for each spatial axis.
+
+    ``chains`` is None where each output sees everything or outputs differ.
+    ``misaligned`` says how the branches that met last look at different places.
+    """
+
+    chains: tuple[Chain, ...] | None
+    misaligned: str = ""
+
+    def then(self, axes: tuple[Axis, ...] | None) -> Field:
+        """The field behind one more layer."""
+        if self.chains is None or axes is None or len(axes) != len(self.chains):
+            return Field(None)
+        return Field(tuple([c.then(a) for c, a in zip(self.chains, axes, strict=True)]))
+
+
+def start(shape: Shape) -> Field:
+    """The field of the input itself."""
+    return Field((Chain(),) * len(shape.spatial))
+
+
+def fields(steps: tuple[Step, ...], field: Field, convention: Convention = TORCH) -> list[Field]:
+    """The field behind each step, given the one before the first.
+
+    >>> from dlcalc.errors import Source
+    >>> from dlcalc.nets.parser import parse
+    >>> from dlcalc.nets.trace import trace
+    >>> network = parse(Source("3x32x32 conv:6,k5 maxpool:2"))
+    >>> steps = trace(network.net, network.input)
+    >>> fields(steps, start(network.input))[-1].chains[0].receptive_field
+    6
+    """
+    found = []
+    for step in steps:
+        field = after(step, field, convention)
+        found.append(field)
+    return found
+
+
+def after(step: Step, field: Field, convention: Convention = TORCH) -> Field:
+    """The field behind one step."""
+    if not step.branches:
+        return field.then(step.node.layer.axes(step.input, convention))
+    met = [fields(branch, field, convention)[-1] for branch in step.branches]
+    if len(met) == 1:
+        met.append(field)
+    return _merged(met)
+
+
+def _merged(met: list[Field]) -> Field:
+    """The union of what the branches see, and whether they look at the same places."""
+    merged = []
+    misaligned = ""
+    branches = [field.chains for field in met]
+    if any(chains is None or len(chains) != len(branches[0] or ()) for chains in branches):
+        return Field(None)
+    for chains in zip(*(chains for chains in branches if chains is not None), strict=True):
+        merged.append(_union(chains))
+        misaligned = misaligned or _misalignment(chains)
+    if any(chain is None for chain in merged):
+        return Field(None, misaligned)
+    return Field(tuple(chain for chain in merged if chain is not None), misaligned)
+
+
+def _union(chains: tuple[Chain, ...]) -> Chain | None:
+    first = chains[0]
+    if all(chain == first for chain in chains):
+        return first
+    axes = [chain.maps[0] for chain in chains]
+    if any(len(chain.maps) > 1 for chain in chains) or len({(a.s, a.up) for a in axes}) > 1:
+        return None
+    begin = max(axis.begin for axis in axes)
+    extent = begin + max(axis.extent - axis.begin for axis in axes)
+    low = max(axis.low for axis in axes)
+    return Chain((axes[0]._replace(begin=begin, extent=extent, low=low),))
+
+
+def _misalignment(chains: tuple[Chain, ...]) -> str:
+    """In words, how branches look at different places; empty if they do not."""
+    jumps = {chain.jump for chain in chains}
+    if len(jumps) > 1:
+        return f"the branches move by {' and '.join(map(str, sorted(jumps)))} in the input"
+    # Twice the centre of what the first output sees, so that it is whole.
+    centres = sorted({sum(chain.seen(0)) for chain in chains})
+    if len(centres) > 1:
+        shown = " and ".join(str(c // 2 if c % 2 == 0 else c / 2) for c in centres)
+        return f"the branches' first outputs are centred at {shown} in the input"
+    return ""
