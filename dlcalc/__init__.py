@@ -10,13 +10,13 @@ The Python surface is the functions behind the commands, loaded when first used:
 """
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "layers", "params", "shape", "zoo"]
+__all__ = ["__version__", "params", "shape"]
 
 
 def __getattr__(name: str) -> object:
     # Importing dlcalc must cost nothing, so the functions come on demand.
     if name in __all__:
-        from dlcalc import answers
+        from importlib import import_module
 
-        return getattr(answers, name)
+        return getattr(import_module(f"dlcalc.answers.{name}"), name)
     raise AttributeError(f"module 'dlcalc' has no attribute {name!r}")

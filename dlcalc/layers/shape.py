@@ -64,6 +64,12 @@ class Shape:
         """The shape as a window reads it: a bare size is one spatial side."""
         return Shape(self.sizes, self.layout, "side") if self.bare else self
 
+    def with_sides(self, sides: tuple[Size, ...]) -> Shape:
+        """The same channels with other spatial sizes."""
+        if self.bare:
+            return Shape(sides, self.layout, self.kind)
+        return self.with_spatial(self.channels, sides)
+
     def with_sizes(self, sizes: tuple[Size, ...]) -> Shape:
         """A whole shape of these sizes in the same layout."""
         return Shape(sizes, self.layout)

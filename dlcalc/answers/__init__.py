@@ -1,0 +1,1 @@
+"""The questions dlcalc answers, a module each: arguments in, `Result` out."""

@@ -1,0 +1,51 @@
+"""The network that the words of a question describe."""
+
+from __future__ import annotations
+
+from dlcalc.errors import NotationError, Place, Source
+from dlcalc.layers.shape import Layout, Shape
+from dlcalc.nets.files import read_source
+from dlcalc.nets.parser import Net, Network, parse
+
+def load(
+    words: tuple[str, ...], *, layout: Layout = "chw", file: str | None = None
+) -> tuple[Shape, Net]:
+    """The input and the net that words describe; the net of a file comes behind them.
+
+    Raises `InputError` if there is no net or no input.
+    """
+    network = parse(Source(" ".join(words)), layout=layout)
+    if file is not None:
+        network = _joined(network, parse(read_source(file), layout=layout))
+    return _complete(network)
+
+
+def load_line(line: str, *, layout: Layout = "chw") -> tuple[Shape, Net]:
+    """The same from one line of a stream, which may name no file."""
+    return _complete(parse(Source(line), layout=layout, files=False))
+
+
+def _complete(network: Network) -> tuple[Shape, Net]:
+    if not network.net:
+        raise NotationError(
+            "the net is empty",
+            place=_whole(network.source),
+            mend="Give at least one layer behind the input, as in 3x32x32 conv:6,k5.",
+        )
+    if network.input is None:
+        raise NotationError(
+            "the input is missing",
+            place=_whole(network.source),
+            mend="Give its sizes before the net, as in 3x32x32 conv:6,k5.",
+        )
+    return network.input, network.net
+
+
+def _joined(words: Network, file: Network) -> Network:
+    """The net of a file behind the words that came with it; their INPUT goes first."""
+    shape = words.input if words.input is not None else file.input
+    return Network(shape, words.net + file.net, file.source)
+
+
+def _whole(source: Source) -> Place | None:
+    return Place(source, 0, len(source.text)) if source.text.strip() else None

@@ -1,0 +1,114 @@
+"""What every command answers with: one value that renders plain, terse and as JSON alike."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from dlcalc.errors import ClaimError, display_width
+
+
+class Row(NamedTuple):
+    """One line of an answer. ``role`` is ``answer``, ``wrong``, ``aside`` or empty."""
+
+    cells: tuple[str, ...]
+    role: str = ""
+
+
+class Block(NamedTuple):
+    """Rows that share columns; ``columns`` has an l or an r for each, its alignment."""
+
+    columns: str
+    rows: list[Row]
+
+
+class Result:
+    """An answer. A subclass says what its value is, and works out the rest when asked.
+
+    ``notes`` are remarks about how the question was read; they go to standard error.
+    """
+
+    value: object
+    notes: Sequence[str] = ()
+
+    def blocks(self) -> list[Block]:
+        """The answer with its work shown, the value in the last row."""
+        raise NotImplementedError
+
+    def document(self) -> dict[str, object]:
+        """The answer as JSON has it."""
+        raise NotImplementedError
+
+    def terse(self) -> str:
+        """The bare value, as ``-q`` prints it."""
+        return str(self.value)
+
+    def plain(self) -> str:
+        """The answer as aligned text, as wide as it is."""
+        return "\n".join(line for block in self.blocks() for line in aligned(block))
+
+    def json(self) -> str:
+        """The answer as one JSON document."""
+        from json import dumps
+
+        return dumps(self.document(), ensure_ascii=False)
+
+    def meets(self, expected: str) -> bool:
+        """Whether the value is the expected one. Raises `ClaimError` if that is no such value.
+
+        Whole numbers and shapes compare exactly, decimals to the digits written.
+        """
+        return meets(self.value, expected)
+
+
+def meets(value: object, expected: str) -> bool:
+    """Whether a value is what was written down.
+
+    >>> meets(0.36787944, "0.368"), meets(0.3686, "0.368"), meets(1_000, "1,000")
+    (True, False, True)
+    """
+    if isinstance(value, int | float):
+        return _number_meets(value, expected)
+    plain = "".join(expected.split())
+    return plain == "".join(str(value).split())
+
+
+def _number_meets(value: int | float, expected: str) -> bool:
+    from decimal import Decimal, InvalidOperation
+
+    try:
+        written = Decimal(expected.replace(",", "").strip()[:400])
+    except InvalidOperation:
+        raise ClaimError(f"--expect {expected!r} is not a number") from None
+    if not written.is_finite():
+        return str(value) == expected.strip()
+    exponent = written.as_tuple().exponent
+    assert isinstance(exponent, int)
+    if isinstance(value, int):
+        return value == written
+    half_unit = Decimal((0, (5,), exponent - 1))
+    return abs(Decimal(value) - written) <= half_unit
+
+
+def aligned(block: Block, gap: str = "   ") -> list[str]:
+    """The rows of a block as lines of text; the first column stands a little closer.
+
+    >>> aligned(Block("lr", [Row(("n", "5")), Row(("limit", "12"))]))
+    ['n       5', 'limit  12']
+    """
+    widths = [0] * len(block.columns)
+    for row in block.rows:
+        for column, cell in enumerate(row.cells):
+            widths[column] = max(widths[column], display_width(cell))
+    lines = []
+    for row in block.rows:
+        line = ""
+        for column, cell in enumerate(row.cells):
+            if not widths[column]:
+                continue
+            room = " " * (widths[column] - display_width(cell))
+            line += (" " * 2 if column == 1 else gap if column else "") + (
+                room + cell if block.columns[column] == "r" else cell + room
+            )
+        lines.append(line.rstrip())
+    return lines
