@@ -12,10 +12,14 @@ from typing import NamedTuple
 
 
 class Source(NamedTuple):
-    """A text that was read, and its name for people. The command line has no name."""
+    """A text that was read, its name for people, and the number of its first line.
+
+    The command line has no name.
+    """
 
     text: str
     name: str = ""
+    line: int = 1
 
 
 class Place(NamedTuple):
@@ -72,7 +76,7 @@ class InputError(DlcalcError):
         place = self.place
         if place is None or not place.source.name:
             return self.rule
-        line = place.source.text.count("\n", 0, place.start) + 1
+        line = place.source.text.count("\n", 0, place.start) + place.source.line
         return f"{place.source.name}:{line}: {self.rule}"
 
 

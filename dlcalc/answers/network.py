@@ -20,9 +20,9 @@ def load(
     return _complete(network)
 
 
-def load_line(line: str, *, layout: Layout = "chw") -> tuple[Shape, Net]:
-    """The same from one line of a stream, which may name no file."""
-    return _complete(parse(Source(line), layout=layout, files=False))
+def load_line(line: str, number: int = 1, *, layout: Layout = "chw") -> tuple[Shape, Net]:
+    """The same from one line of standard input, which may name no file."""
+    return _complete(parse(Source(line, "standard input", number), layout=layout, files=False))
 
 
 def _complete(network: Network) -> tuple[Shape, Net]:

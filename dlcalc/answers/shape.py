@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from fractions import Fraction
+from typing import TYPE_CHECKING
 
 from dlcalc.answers.network import load
 from dlcalc.errors import InputError, LayerError
@@ -18,6 +18,9 @@ from dlcalc.nets.mend import mend
 from dlcalc.nets.parser import Net, Node
 from dlcalc.nets.trace import Step, TraceError, trace
 from dlcalc.result import Block, Result, Row
+
+if TYPE_CHECKING:
+    from fractions import Fraction
 
 
 def shape(

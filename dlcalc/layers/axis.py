@@ -13,11 +13,13 @@ Receptive Fields of Convolutional Neural Networks", Distill, 2019.
 
 from __future__ import annotations
 
-from fractions import Fraction
 from math import prod
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from dlcalc.layers.size import Size
+
+if TYPE_CHECKING:
+    from fractions import Fraction
 
 # Phases of an upsampling chain that are looked at one by one.
 _MAX_PHASES = 4_096
@@ -142,8 +144,12 @@ class Chain(NamedTuple):
     @property
     def jump(self) -> int | Fraction:
         """How far apart in the input neighbouring outputs look: the cumulative stride."""
-        jump = Fraction(prod(a.s for a in self.maps), prod(a.up for a in self.maps))
-        return jump.numerator if jump.denominator == 1 else jump
+        down, up = prod(axis.s for axis in self.maps), prod(axis.up for axis in self.maps)
+        if down % up == 0:
+            return down // up
+        from fractions import Fraction  # costs start-up time, and only upsampling needs it
+
+        return Fraction(down, up)
 
     @property
     def begin(self) -> int:

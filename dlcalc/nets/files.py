@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from dlcalc.errors import InputError, Place, Source, abridged
 
 #: No net is longer than this, in bytes.
@@ -9,15 +11,19 @@ MAX_BYTES = 1_000_000
 
 
 def read_source(path: str, place: Place | None = None) -> Source:
-    """The text of a file, named by its path.
+    """The text of a file, named by its path; ``-`` is standard input.
 
     Raises `InputError` if it cannot be read, is too large or is not UTF-8 text;
     ``place`` is where the path was written.
     """
     name = abridged(path, 60)
     try:
-        with open(path, "rb") as file:
-            data = file.read(MAX_BYTES + 1)
+        if path == "-":
+            name = "standard input"
+            data = sys.stdin.buffer.read(MAX_BYTES + 1)
+        else:
+            with open(path, "rb") as file:
+                data = file.read(MAX_BYTES + 1)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise InputError(f"cannot read {name}: {reason}", place=place) from error

@@ -1,0 +1,117 @@
+"""What all commands share: examples in the help, negative operands, the form of the answer."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import click
+
+from dlcalc.result import Result
+
+#: Help fits a terminal of 80 columns.
+EXAMPLES_WIDTH = 80
+
+# A word that starts like a negative number is an operand, never options.
+_NEGATIVE = re.compile(r"-(\.?[0-9]|inf|nan)")
+# No word of a command line can hold this character.
+_MARK = "\0"
+
+
+def _common_options() -> list[click.Parameter]:
+    return [
+        click.Option(["--json"], is_flag=True, help="Print one JSON document."),
+        click.Option(["-q", "--quiet"], is_flag=True, help="Print the bare value."),
+        click.Option(
+            ["--expect"], metavar="VALUE", help="Exit with 1 unless the answer is this one."
+        ),
+        click.Option(
+            ["--color"],
+            type=click.Choice(["auto", "always", "never"]),
+            default="auto",
+            help="When to colour; NO_COLOR is heeded.",
+        ),
+    ]
+
+
+class Command(click.Command):
+    """A command whose function returns a `Result`, or an exit code if it has printed itself."""
+
+    def __init__(self, *args: Any, examples: Sequence[str] = (), **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        self.examples = tuple(examples)
+        self.params += _common_options()
+
+    def make_parser(self, ctx: click.Context) -> Any:
+        """The option parser, made to take negative numbers for operands."""
+        parser = super().make_parser(ctx)
+        parse = parser.parse_args
+
+        def parse_marked(args: list[str]) -> Any:
+            values, rest, order = parse(args=[_marked(word) for word in args])
+            return {name: _unmarked(value) for name, value in values.items()}, rest, order
+
+        setattr(parser, "parse_args", parse_marked)  # noqa: B010 (mypy forbids the assignment)
+        return parser
+
+    def invoke(self, ctx: click.Context) -> None:
+        """Run the function and print what it answers in the form asked for."""
+        from dlcalc.cli.output import Form, emit
+
+        settings = ctx.params
+        form = Form(
+            json=settings.pop("json"),
+            quiet=settings.pop("quiet"),
+            expect=settings.pop("expect"),
+            color=settings.pop("color"),
+        )
+        if form.json and form.quiet:
+            raise click.UsageError("--json and --quiet exclude one another.", ctx)
+        ctx.obj = form
+        answer: Result | int = super().invoke(ctx)
+        ctx.exit(answer if isinstance(answer, int) else emit(answer, form))
+
+    def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """What it does, examples, then usage and options."""
+        formatter.write_text((self.help or "").partition("\n")[0])
+        write_examples(formatter, self.examples)
+        formatter.write_paragraph()
+        self.format_usage(ctx, formatter)
+        rest = (self.help or "").partition("\n")[2].strip()
+        if rest:
+            formatter.write_paragraph()
+            formatter.write_text(rest)
+        self.format_options(ctx, formatter)
+
+
+def command(name: str, *examples: str) -> Callable[[Callable[..., Any]], click.Command]:
+    """Make a command of a function, with examples for its help."""
+    return click.command(
+        name,
+        cls=Command,
+        examples=examples,
+        context_settings={
+            "help_option_names": ["-h", "--help"],
+            "max_content_width": EXAMPLES_WIDTH,
+        },
+    )
+
+
+def write_examples(formatter: click.HelpFormatter, examples: Sequence[str]) -> None:
+    """A section of lines that can be pasted, never wrapped."""
+    with formatter.section("Examples"):
+        for example in examples:
+            formatter.write(f"{' ' * formatter.current_indent}{example}\n")
+
+
+def _marked(word: str) -> str:
+    return _MARK + word if _NEGATIVE.match(word) else word
+
+
+def _unmarked(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.removeprefix(_MARK)
+    if isinstance(value, list | tuple):
+        return type(value)(_unmarked(part) for part in value)
+    return value

@@ -1,0 +1,98 @@
+"""Answers as text: the only door to rich, and only for eyes.
+
+A pipe gets aligned plain text as wide as it is. A terminal gets the same text,
+wrapped by column, with weight and colour for three things: the answer, what is
+wrong, and asides.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import NamedTuple, TextIO
+
+from dlcalc.result import Block, Result
+
+_STYLES = {"answer": "bold green", "wrong": "bold red", "aside": "dim", "": ""}
+
+
+class Form(NamedTuple):
+    """In which form an answer is wanted."""
+
+    json: bool = False
+    quiet: bool = False
+    expect: str | None = None
+    color: str = "auto"
+
+
+def emit(result: Result, form: Form) -> int:
+    """Print an answer and return the exit code: 1 if it is not the expected one."""
+    if form.json:
+        print(result.json())
+    elif form.quiet:
+        print(result.terse())
+    else:
+        for note in result.notes:
+            print(f"dlcalc: note: {note}", file=sys.stderr)
+        show(result.blocks(), sys.stdout, form.color)
+    if form.expect is None or result.meets(form.expect):
+        return 0
+    sys.stdout.flush()
+    print(f"dlcalc: expected {form.expect}, but it is {result.terse()}.", file=sys.stderr)
+    return 1
+
+
+def show_worked(worked: object) -> None:
+    """What had been worked out before an error, on standard error, unless only a value was wanted."""
+    import click
+
+    context = click.get_current_context(silent=True)
+    form = context.obj if context is not None else None
+    if not isinstance(worked, Result) or (isinstance(form, Form) and (form.quiet or form.json)):
+        return
+    show(worked.blocks(), sys.stderr, form.color if isinstance(form, Form) else "auto")
+
+
+def show(blocks: list[Block], stream: TextIO, color: str) -> None:
+    """Write rows to a stream: through rich where a person looks, else as plain text."""
+    if stream.isatty() or color == "always":
+        _show_rich(blocks, stream, color)
+        return
+    from dlcalc.result import aligned
+
+    stream.write("".join(f"{line}\n" for block in blocks for line in aligned(block)))
+
+
+def colored(stream: TextIO, color: str) -> bool:
+    """Whether to colour: always, never, or where a person looks who did not decline."""
+    if color != "auto":
+        return color == "always"
+    declined = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+    return stream.isatty() and not declined
+
+
+def _show_rich(blocks: list[Block], stream: TextIO, color: str) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    painted = colored(stream, color)
+    console = Console(
+        file=stream,
+        highlight=False,
+        force_terminal=painted,
+        color_system="standard" if painted else None,
+        # Off a terminal nothing is wrapped.
+        width=None if stream.isatty() else 10_000,
+    )
+    for block in blocks:
+        table = Table.grid(padding=(0, 3, 0, 0))
+        for position, alignment in enumerate(block.columns):
+            table.add_column(
+                justify="right" if alignment == "r" else "left",
+                no_wrap=position == 0 or alignment == "r",
+                overflow="fold",
+            )
+        for row in block.rows:
+            table.add_row(*map(Text, row.cells), style=_STYLES[row.role])
+        console.print(table)

@@ -1,0 +1,95 @@
+"""One run from arguments to exit code: 0, 1, 2, 70 or 130."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+
+import click
+
+from dlcalc.cli.group import dlcalc
+from dlcalc.errors import ClaimError, DlcalcError, InputError
+
+#: sysexits.h EX_SOFTWARE: a bug of ours.
+BUG = 70
+
+
+def run(arguments: list[str]) -> int:
+    """Run a command line and return its exit code; everything is said on the streams."""
+    for stream in (sys.stdout, sys.stderr):
+        # What the terminal or the encoding cannot show degrades, and never crashes.
+        stream.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]
+    code = _guarded(arguments)
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        code = _unwritable(error, code)
+    return code
+
+
+def _guarded(arguments: list[str]) -> int:
+    try:
+        with dlcalc.make_context("dlcalc", arguments) as context:
+            dlcalc.invoke(context)
+        return 0
+    except click.exceptions.Exit as leaving:
+        return leaving.exit_code
+    except click.UsageError as error:
+        return _refuse_usage(error)
+    except (InputError, ClaimError) as error:
+        return _refuse(error)
+    except (KeyboardInterrupt, click.Abort):
+        return 130
+    except OSError as error:
+        return _unwritable(error, 0)
+    except Exception as error:
+        return _bug(error)
+
+
+def _refuse(error: DlcalcError) -> int:
+    if not isinstance(error, InputError):
+        _say(f"dlcalc: {error}")
+        return error.exit_code
+    if error.worked is not None:
+        from dlcalc.cli.output import show_worked
+
+        show_worked(error.worked)
+    _say(f"dlcalc: {error.report()}")
+    return error.exit_code
+
+
+def _refuse_usage(error: click.UsageError) -> int:
+    command = error.ctx.command_path if error.ctx else "dlcalc"
+    _say(f"dlcalc: {error.format_message()}\n  {command} --help shows how it is used.")
+    return 2
+
+
+def _unwritable(error: OSError, code: int) -> int:
+    """A closed pipe ends quietly, anything else is said."""
+    # What is still buffered would be written, and fail, once more at the end.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    if error.errno == errno.EPIPE:
+        return code
+    _say(f"dlcalc: cannot write the output: {error.strerror or error}")
+    return 2
+
+
+def _bug(error: Exception) -> int:
+    from traceback import extract_tb
+
+    last = extract_tb(error.__traceback__)[-1]
+    where = f"{os.path.basename(last.filename)}:{last.lineno}"
+    _say(
+        f"dlcalc: this is a bug of dlcalc, not of your input: {type(error).__name__} at {where}: "
+        f"{error}"
+    )
+    return BUG
+
+
+def _say(text: str) -> None:
+    try:
+        print(text, file=sys.stderr, flush=True)
+    except OSError:
+        # Nobody listens: the exit code still tells.
+        pass

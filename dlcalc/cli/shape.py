@@ -1,0 +1,44 @@
+"""The command ``dlcalc shape``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from dlcalc.answers.network import load_line
+from dlcalc.answers.shape import answer, batch_size
+from dlcalc.answers.shape import shape as answer_shape
+from dlcalc.cli.command import command
+from dlcalc.cli.net import net_options
+from dlcalc.cli.output import Form
+from dlcalc.result import Result
+
+
+@command(
+    "shape",
+    "dlcalc shape 3x32x32 conv:6,k5 maxpool:2",
+    "dlcalc shape 3xHxW resnet50",
+    "dlcalc shape 28 maxpool:2 --expect 14",
+    "dlcalc shape 64x56x56 'residual[conv:64,k3,p1 relu conv:64,k3,p1]'",
+    "dlcalc shape - < questions.txt",
+)
+@net_options
+@click.option("--batch", metavar="N", help="Set a batch of N, a number or a letter, before shapes.")
+@click.pass_obj
+def shape(form: Form, words: tuple[str, ...], batch: str | None, **settings: Any) -> Result | int:
+    """The output shape of each layer, its formula with the numbers in it, its receptive field.
+
+    INPUT is CxHxW without the batch, a letter for an unknown size; one number
+    alone is one side for convolution and pooling, and features for other layers.
+    NET is layers such as conv:64,k7,s2,p3 (dlcalc layers), nets such as resnet50
+    (dlcalc zoo), or a file. A single - answers standard input line by line.
+    """
+    if words != ("-",):
+        return answer_shape(*words, batch=batch, **settings)
+    from dlcalc.cli.stream import answer_lines
+
+    size, layout = batch_size(batch), settings["layout"]
+    return answer_lines(
+        lambda line, number: answer(*load_line(line, number, layout=layout), batch=size), form
+    )

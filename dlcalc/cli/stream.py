@@ -1,0 +1,77 @@
+"""``dlcalc shape -`` and its kin: one question a line in, one answer a line out.
+
+Lines are answered as they come, in constant memory. A line that is not usable
+gives an empty line, or with --json an object with ``error``, in its place.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+
+import click
+
+from dlcalc.cli.output import Form
+from dlcalc.errors import InputError
+from dlcalc.nets.files import MAX_BYTES, decode
+from dlcalc.result import Result
+
+Answer = Callable[[str, int], Result]
+
+
+def answer_lines(answer: Answer, form: Form) -> int:
+    """Answer every line of standard input; the exit code is 2 if any was not usable."""
+    if form.expect is not None:
+        raise click.UsageError("--expect asks about one answer, and - gives one for each line.")
+    write = _write_json if form.json else _write_text
+    code = 0
+    for number, data in _lines():
+        try:
+            line = decode(data, f"line {number}") if data is not None else _too_long(number)
+            result = answer(line, number) if line.partition("#")[0].strip() else None
+        except InputError as error:
+            code = error.exit_code
+            write(number, None, error)
+        else:
+            write(number, result, None)
+        sys.stdout.flush()
+    return code
+
+
+def _write_text(number: int, result: Result | None, error: InputError | None) -> None:
+    if error is not None:
+        sys.stderr.write(f"dlcalc: {error.report()}\n")
+    sys.stdout.write(f"{result.terse() if result else ''}\n")
+
+
+def _write_json(number: int, result: Result | None, error: InputError | None) -> None:
+    from json import dumps
+
+    if error is not None:
+        error.report()
+        document: dict[str, object] = {"line": number, "error": error.rule}
+        if error.mend:
+            document["mend"] = error.mend
+    elif result is not None:
+        document = {"line": number, **result.document()}
+    else:
+        return
+    sys.stdout.write(dumps(document, ensure_ascii=False) + "\n")
+
+
+def _lines() -> Iterator[tuple[int, bytes | None]]:
+    """The lines of standard input with their numbers; None for one that is too long to hold."""
+    number = 0
+    source = sys.stdin.buffer
+    while data := source.readline(MAX_BYTES + 1):
+        number += 1
+        if len(data) <= MAX_BYTES:
+            yield number, data.rstrip(b"\r\n")
+            continue
+        while not data.endswith(b"\n") and (data := source.readline(MAX_BYTES)):
+            pass
+        yield number, None
+
+
+def _too_long(number: int) -> str:
+    raise InputError(f"line {number} is longer than {MAX_BYTES:,} bytes")

@@ -1,0 +1,23 @@
+"""The commands ``dlcalc layers`` and ``dlcalc zoo``."""
+
+from __future__ import annotations
+
+import click
+
+from dlcalc.answers import vocabulary
+from dlcalc.cli.command import command
+from dlcalc.result import Result
+
+
+@command("layers", "dlcalc layers", "dlcalc layers conv", "dlcalc layers --json")
+@click.argument("name", required=False)
+def layers(name: str | None) -> Result:
+    """Every layer that a net can be written with, or one with its arguments."""
+    return vocabulary.layers(name)
+
+
+@command("zoo", "dlcalc zoo", "dlcalc zoo resnet50", "dlcalc zoo lenet5 -q")
+@click.argument("name", required=False)
+def zoo(name: str | None) -> Result:
+    """Every built-in net, or one in the notation, to be saved and changed."""
+    return vocabulary.zoo(name)
