@@ -14,7 +14,6 @@ from dlcalc.layers.size import Polynomial, Size, text
 from dlcalc.layers.window import WindowLayer
 from dlcalc.nets import field as fields
 from dlcalc.nets.field import Field
-from dlcalc.nets.mend import mend
 from dlcalc.nets.parser import Net, Node
 from dlcalc.nets.trace import Step, TraceError, trace
 from dlcalc.result import Block, Result, Row
@@ -47,6 +46,8 @@ def answer(start: Shape, net: Net, *, batch: Size | None = None) -> ShapeResult:
     try:
         steps = trace(net, start)
     except TraceError as error:
+        from dlcalc.nets.mend import mend
+
         error.worked = Failed(start, error, batch)
         error.mend = error.mend or mend(error, start, net)
         raise

@@ -50,8 +50,9 @@ class AllLayers(Result):
         self.value = list(LAYERS)
 
     def blocks(self) -> list[Block]:
-        """A row for each layer: how it is written, and what it is."""
-        return [Block("ll", [Row((_written(entry), entry.summary)) for entry in LAYERS.values()])]
+        """A row for each layer: its arguments, and what it is."""
+        rows = [Row((name, _keys(entry), entry.summary)) for name, entry in LAYERS.items()]
+        return [Block("lll", rows)]
 
     def document(self) -> dict[str, object]:
         """``layers``, an object for each."""
@@ -142,12 +143,10 @@ def _unknown(name: str, what: str, names: Sequence[str]) -> NotationError:
     )
 
 
-def _written(entry: Entry) -> str:
-    name = entry.words[0]
+def _keys(entry: Entry) -> str:
     if entry.branched:
-        return f"{name}[...]"
-    positional = [name for name, short, _ in entry.arguments if short or name in ("out", "output")]
-    return f"{name}:{','.join(positional)}" if positional else name
+        return "[...]"
+    return " ".join(short or name for name, short, _ in entry.arguments)
 
 
 def _forms(argument: Argument) -> str:

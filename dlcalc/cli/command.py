@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -14,7 +13,7 @@ from dlcalc.result import Result
 EXAMPLES_WIDTH = 80
 
 # A word that starts like a negative number is an operand, never options.
-_NEGATIVE = re.compile(r"-(\.?[0-9]|inf|nan)")
+_NEGATIVE = (*(f"-{digit}" for digit in "0123456789."), "-inf", "-nan")
 # No word of a command line can hold this character.
 _MARK = "\0"
 
@@ -106,7 +105,7 @@ def write_examples(formatter: click.HelpFormatter, examples: Sequence[str]) -> N
 
 
 def _marked(word: str) -> str:
-    return _MARK + word if _NEGATIVE.match(word) else word
+    return _MARK + word if word.startswith(_NEGATIVE) else word
 
 
 def _unmarked(value: Any) -> Any:

@@ -16,8 +16,7 @@ Padding = tuple[tuple[int, int], ...] | str
 
 REQUIRED = object()
 
-_WHOLE = re.compile(r"[+-]?[0-9]+")
-_DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+_DECIMAL = r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?"
 _DIGITS = len(str(MAX_SIZE))
 
 
@@ -77,7 +76,7 @@ def _padding(argument: Argument, word: str) -> Padding:
 
 
 def _number(argument: Argument, word: str) -> float:
-    if not _DECIMAL.fullmatch(word) or len(word) > 40:
+    if not re.fullmatch(_DECIMAL, word) or len(word) > 40:
         raise LayerError(f"{argument.name} must be a number, not {_short(word)}")
     value = float(word)
     if value in (float("inf"), float("-inf")):
@@ -98,7 +97,8 @@ def _whole(argument: Argument, word: str) -> int:
     name = argument.name
     if word == "_":
         raise LayerError(f"_ leaves {name} open, but here it must be a number")
-    if not _WHOLE.fullmatch(word):
+    digits = word[1:] if word[:1] in ("+", "-") else word
+    if not (digits.isascii() and digits.isdigit()):
         expected = "a whole number or a letter" if argument.kind == "size" else "a whole number"
         raise LayerError(f"{name} must be {expected}, not {_short(word)}")
     if len(word) > _DIGITS:

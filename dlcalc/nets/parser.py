@@ -85,11 +85,14 @@ def parse(source: Source, *, layout: Layout = "chw", files: bool = True) -> Netw
     return _Parser(source, layout, files).network()
 
 
-class _Token(NamedTuple):
-    kind: str
-    text: str
-    start: int
-    end: int
+class _Token:
+    __slots__ = ("end", "kind", "start", "text")
+
+    def __init__(self, kind: str, text: str, start: int, end: int) -> None:
+        self.kind = kind
+        self.text = text
+        self.start = start
+        self.end = end
 
 
 _TOKEN = re.compile(
@@ -97,8 +100,7 @@ _TOKEN = re.compile(
 )
 _INPUT = re.compile(r"(?:[0-9]+|[A-Za-wyz])(?:x(?:[0-9]+|[A-Za-wyz]))*")
 # What was meant as an INPUT but is none: it begins like a number.
-_LIKE_INPUT = re.compile(r"[-+(\[]?[0-9].*", re.DOTALL)
-_END = _Token("end", "", 0, 0)
+_LIKE_INPUT = r"(?s)[-+(]?[0-9].*"
 
 
 class _Parser:
@@ -137,14 +139,14 @@ class _Parser:
         if self.position < len(self.tokens):
             return self.tokens[self.position]
         length = len(self.source.text)
-        return _END._replace(start=length, end=length)
+        return _Token("end", "", length, length)
 
     def _input(self) -> Shape | None:
         token = self._peek()
         if token.kind != "word":
             return None
         if not _INPUT.fullmatch(token.text):
-            if _LIKE_INPUT.fullmatch(token.text) and not self._path(token.text):
+            if re.fullmatch(_LIKE_INPUT, token.text) and not self._path(token.text):
                 raise self._error(
                     f"{abridged(token.text)} is not an INPUT",
                     token,

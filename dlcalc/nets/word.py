@@ -13,7 +13,6 @@ from dlcalc.layers.base import Layer
 _NAME = re.compile(r"[a-z][a-z0-9_-]*")
 # The values that a positional argument may begin with.
 _VALUE = re.compile(r"[+\-.0-9_].*|[A-Za-z]|yes|no|same|valid", re.DOTALL)
-_KEY = re.compile(r"([A-Za-z_-]+)(.*)", re.DOTALL)
 
 
 class WordError(LayerError):
@@ -108,7 +107,7 @@ def _keyed_argument(cls: type[Layer], name: str, part: str) -> tuple[Argument, s
             return argument, value
     if not part:
         raise LayerError("an argument is missing here", _keys(cls))
-    match = _KEY.fullmatch(part)
+    match = re.fullmatch(r"([A-Za-z_-]+)(.*)", part, re.DOTALL)
     raise _unknown_key(cls, name, *(match.groups() if match else (part, "")))
 
 

@@ -10,7 +10,6 @@ from dlcalc.layers.registry import normal
 
 _FOLDER = os.path.dirname(__file__)
 _ENDING = ".net"
-_NUMBERED = re.compile(r"([a-z]+)([0-9]+)")
 
 
 @cache
@@ -20,13 +19,13 @@ def names() -> list[str]:
     >>> names()[:2]
     ['alexnet', 'alexnet-2012']
     """
-    found = [f.removesuffix(_ENDING) for f in os.listdir(_FOLDER) if f.endswith(_ENDING)]
-    return sorted(found, key=_natural)
+    return sorted(map(_name, _paths().values()), key=_natural)
 
 
 @cache
 def _paths() -> dict[str, str]:
-    return {normal(name): os.path.join(_FOLDER, name + _ENDING) for name in names()}
+    files = [name for name in os.listdir(_FOLDER) if name.endswith(_ENDING)]
+    return {normal(name[: -len(_ENDING)]): os.path.join(_FOLDER, name) for name in files}
 
 
 def find(word: str) -> str | None:
@@ -36,7 +35,7 @@ def find(word: str) -> str | None:
     ('vgg16_bn', None)
     """
     path = _paths().get(normal(word))
-    return None if path is None else os.path.basename(path).removesuffix(_ENDING)
+    return None if path is None else _name(path)
 
 
 @cache
@@ -51,6 +50,10 @@ def summary(name: str) -> str:
     return text(name).partition("\n")[0].removeprefix("#").strip()
 
 
+def _name(path: str) -> str:
+    return os.path.basename(path).removesuffix(_ENDING)
+
+
 def _natural(name: str) -> tuple[str, int, str]:
-    match = _NUMBERED.match(name)
+    match = re.match(r"([a-z]+)([0-9]+)", name)
     return (match[1], int(match[2]), name) if match else (name, 0, name)
