@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dlcalc.errors import NotationError, Place, Source
 from dlcalc.layers.shape import Layout, Shape
-from dlcalc.nets.files import read_source
-from dlcalc.nets.parser import Net, Network, parse
+from dlcalc.nets.parser import Net, Network, parse, parse_file
 
 def load(
     words: tuple[str, ...], *, layout: Layout = "chw", file: str | None = None
@@ -16,7 +15,7 @@ def load(
     """
     network = parse(Source(" ".join(words)), layout=layout)
     if file is not None:
-        network = _joined(network, parse(read_source(file), layout=layout))
+        network = _joined(network, parse_file(file, layout=layout))
     return _complete(network)
 
 

@@ -72,7 +72,7 @@ class ParamsResult(Result):
         totals = []
         if self.buffers != 0:
             totals.append(Row(("buffers", grouped(self.buffers), "kept, not trained")))
-        remark = "multiply-accumulates; bias, normalisation, activation not in"
+        remark = "bias, normalisation, activation not counted"
         totals.append(Row(("MACs", grouped(self.macs), remark)))
         totals.append(Row(("parameters", grouped(self.value)), "answer"))
         return [Block("llrrl", table), Block("lrl", totals)]

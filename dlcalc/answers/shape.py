@@ -176,7 +176,8 @@ def _rows(steps: tuple[Step, ...], field: Field, batch: Size | None, depth: int 
                 rows += _rows(branch, before, batch, depth + 1)
             label = "]"
         shape = str(Batched(step.output, batch))
-        seen = f"misaligned: {field.misaligned}" if field.misaligned else _seen(before, field)
+        remarks = [_seen(before, field), field.misaligned and f"misaligned: {field.misaligned}"]
+        seen = "; ".join(filter(None, remarks))
         rows.append(Row((indent + label, shape, _shown_formula(step), seen)))
     return rows
 

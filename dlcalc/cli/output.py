@@ -86,7 +86,7 @@ def _show_rich(blocks: list[Block], stream: TextIO, color: str) -> None:
         width=None if stream.isatty() else 10_000,
     )
     for block in blocks:
-        table = Table.grid(padding=(0, 3, 0, 0))
+        table = Table.grid(padding=(0, 2, 0, 0))
         for position, alignment in enumerate(block.columns):
             table.add_column(
                 justify="right" if alignment == "r" else "left",

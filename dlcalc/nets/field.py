@@ -92,10 +92,10 @@ def _misalignment(chains: tuple[Chain, ...]) -> str:
     """In words, how branches look at different places; empty if they do not."""
     jumps = {chain.jump for chain in chains}
     if len(jumps) > 1:
-        return f"the branches move by {' and '.join(map(str, sorted(jumps)))} in the input"
+        return f"the branches move by {' and '.join(map(str, sorted(jumps)))}"
     # Twice the centre of what the first output sees, so that it is whole.
     centres = sorted({sum(chain.seen(0)) for chain in chains})
     if len(centres) > 1:
         shown = " and ".join(str(c // 2 if c % 2 == 0 else c / 2) for c in centres)
-        return f"the branches' first outputs are centred at {shown} in the input"
+        return f"the branches are centred at {shown}"
     return ""

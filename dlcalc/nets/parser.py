@@ -17,12 +17,13 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from dlcalc.errors import InputError, NotationError, Place, Source, abridged
+from dlcalc.layers import registry
 from dlcalc.layers.base import Layer
 from dlcalc.layers.shape import MAX_SIZE, Layout, Shape
 from dlcalc.layers.size import Size, letter
 from dlcalc.nets import zoo
 from dlcalc.nets.files import read_source
-from dlcalc.nets.word import UnknownLayer, WordError, read_word
+from dlcalc.nets.word import WordError, read_word
 
 MAX_DEPTH = 100
 MAX_LAYERS = 100_000
@@ -294,17 +295,15 @@ class _Parser:
                 raise self._error(
                     f"{abridged(token.text)} is a path, and no file is read from here", token
                 )
-            return _group(parse(read_source(token.text, place), layout=self.layout), None)
-        if ":" in token.text:
+            network = parse_file(token.text, layout=self.layout, place=place)
+            return Group(network.net, 1, None, network.input)
+        if registry.find(token.text) is not None:
             return None
-        try:
-            read_word(token.text)
-        except UnknownLayer:
-            name = zoo.find(token.text)
-            return None if name is None else _group(built_in(name, self.layout), place)
-        except WordError:
-            pass
-        return None
+        name = zoo.find(token.text)
+        if name is None:
+            return None
+        network = built_in(name, self.layout)
+        return Group(network.net, 1, place, network.input)
 
     def _path(self, word: str) -> bool:
         return ":" not in word and ("." in word or "/" in word)
@@ -314,10 +313,15 @@ class _Parser:
         return NotationError(rule, place=place, mend=mend)
 
 
-def _group(network: Network, place: Place | None) -> Group:
+def parse_file(path: str, *, layout: Layout = "chw", place: Place | None = None) -> Network:
+    """The network in a file; ``place`` is where its path was written.
+
+    Raises `InputError` if it cannot be read or holds no layer.
+    """
+    network = parse(read_source(path, place), layout=layout)
     if not network.net:
-        raise InputError(f"{network.source.name} holds no layer")
-    return Group(network.net, 1, place, network.input)
+        raise InputError(f"{network.source.name} holds no layer", place=place)
+    return network
 
 
 @lru_cache(maxsize=256)

@@ -24,10 +24,6 @@ class WordError(LayerError):
         self.end = end
 
 
-class UnknownLayer(WordError):
-    """A word whose name stands for no layer."""
-
-
 def split_name(word: str) -> tuple[str, str | None]:
     """The name and what stands behind its colon, None if there is no colon."""
     name, colon, rest = word.partition(":")
@@ -38,8 +34,7 @@ def split_name(word: str) -> tuple[str, str | None]:
 def read_word(word: str) -> Layer:
     """The layer that a word means.
 
-    Raises `UnknownLayer` if there is no such layer and `WordError` where its
-    arguments are wrong.
+    Raises `WordError` if there is no such layer or its arguments are wrong.
 
     >>> read_word("conv:64,k3x5,s2")
     Conv(rank=None, out=64, kernel=(3, 5), stride=(2,), padding=((0, 0),), dilation=(1,), groups=1, bias=True)
@@ -143,7 +138,7 @@ def _unknown(name: str) -> WordError:
     else:
         close = nearest(name, _known_names())
         mend = f"Did you mean {close}?" if close else "dlcalc layers and dlcalc zoo list them."
-    return UnknownLayer(rule, mend, 0, max(1, len(name)))
+    return WordError(rule, mend, 0, max(1, len(name)))
 
 
 def _known_names() -> list[str]:

@@ -39,11 +39,12 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import torch
 from torch import Tensor, nn
 
+T = TypeVar("T")
 Sizes = tuple[int, ...]
 Ends = tuple[tuple[int, int], ...]
 #: What a line gives: ``line`` and ``output``, ``parameters``, ``buffers`` and
@@ -52,7 +53,7 @@ Row = dict[str, object]
 
 RECORD = Path(__file__).resolve().parent.parent / "data" / "torch_layers.jsonl"
 RECORD_SEED = 20_260
-RECORD_DRAWS = 3_200
+RECORD_DRAWS = 3_300
 
 LARGEST = 12
 
@@ -118,6 +119,30 @@ class Part(NamedTuple):
     text: str
     build: Callable[[Sizes], nn.Module] | None = None
     branches: tuple[tuple[Part, ...], ...] = ()
+
+
+Build = Callable[[Sizes], nn.Module]
+
+
+class _Option(NamedTuple):
+    """An argument as it may be written; an empty value is left out."""
+
+    name: str
+    value: str
+    short: str = ""
+    positional: bool = False
+
+
+class _Padding(NamedTuple):
+    """Padding of a convolution: as written, as torch is given it, and what it adds.
+
+    ``before`` says that a module of its own pads, as its ends may differ.
+    """
+
+    text: str
+    given: int | Sizes | str
+    ends: Ends
+    before: bool = False
 
 
 class Draw(NamedTuple):
@@ -190,7 +215,7 @@ def _run(
     return x
 
 
-def _forward(build: Callable[[Sizes], nn.Module], x: Tensor) -> tuple[nn.Module, Tensor]:
+def _forward(build: Build, x: Tensor) -> tuple[nn.Module, Tensor]:
     """Every exception that torch raises is a rejection, of whatever type it is."""
     try:
         module = build(tuple(x.shape[1:])).eval()
@@ -226,36 +251,35 @@ class _Drawer:
 
     def __init__(self, rng: random.Random) -> None:
         self.rng = rng
-        self.kinds = [
-            kind
-            for kind, weight in (
-                (self.conv, 26),
-                (self.convtranspose, 18),
-                (self.maxpool, 18),
-                (self.avgpool, 16),
-                (self.adaptive, 6),
-                (self.globalpool, 4),
-                (self.dense, 4),
-                (self.bn, 6),
-                (self.dropout, 4),
-                (self.flatten, 2),
-                (self.pad, 5),
-                (self.activation, 8),
-                (self.prelu, 4),
-                (self.lrn, 2),
-                (self.chain, 8),
-                (self.residual, 10),
-                (self.concat, 10),
-            )
-            for _ in range(weight)
-        ]
+        weights: tuple[tuple[Callable[[], tuple[Sizes, Part | list[Part]]], int], ...] = (
+            (self.conv, 26),
+            (self.convtranspose, 18),
+            (self.maxpool, 18),
+            (self.avgpool, 16),
+            (self.adaptive, 5),
+            (self.globalpool, 3),
+            (self.dense, 3),
+            (self.bn, 6),
+            (self.dropout, 4),
+            (self.flatten, 2),
+            (self.pad, 4),
+            (self.activation, 7),
+            (self.prelu, 4),
+            (self.lrn, 2),
+            (self.chain, 8),
+            (self.residual, 10),
+            (self.concat, 10),
+        )
+        self.kinds = [kind for kind, weight in weights for _ in range(weight)]
 
     def draw(self) -> Draw:
         """One line of any kind."""
-        sizes, *parts = self.rng.choice(self.kinds)()
+        sizes, drawn = self.rng.choice(self.kinds)()
+        parts = (drawn,) if isinstance(drawn, Part) else tuple(drawn)
         # Statistics over one example of one value are refused for their values, not their shape.
-        batch = 2 if any("bn" in p.text or "batchnorm" in p.text for p in parts) else 0
-        return Draw(parts[0].kind, sizes, tuple(parts), batch or self.rng.choice((1, 2)))
+        normalised = any("bn" in part.text or "batchnorm" in part.text for part in parts)
+        batch = 2 if normalised else self.rng.choice((1, 2))
+        return Draw(parts[0].kind, sizes, parts, batch)
 
     def chance(self, share: float) -> bool:
         return self.rng.random() < share
@@ -263,20 +287,20 @@ class _Drawer:
     def rank(self) -> int:
         return self.rng.choice((1, 1, 2, 2, 2, 3))
 
-    def near(self, least: int, rank: int, wrong: float = 0.4) -> int:
+    def near(self, least: int, rank: int) -> int:
         """A size around the least that is taken, now and then just below it, or any size."""
         if self.chance(0.3):
             size = self.rng.randint(least, LARGEST) if least < LARGEST else least
-        elif self.chance(wrong / rank):
+        elif self.chance(0.5 / rank):
             size = least - self.rng.choice((1, 1, 1, 2))
         else:
             size = least + self.rng.choice((0, 0, 0, 1, 1, 2, 3))
         return min(max(size, 1), LARGEST)
 
-    def axes(self, rank: int, low: int, high: int, wrong: bool = True) -> Sizes:
+    def axes(self, rank: int, low: int, high: int) -> Sizes:
         """One value for all axes or one for each; rarely for another number of axes."""
         count = rank if self.chance(0.4) else 1
-        if wrong and self.chance(0.004):
+        if self.chance(0.006):
             count = rank + 1 if rank < 3 or self.chance(0.5) else rank - 1
         return tuple(self.rng.randint(low, high) for _ in range(count))
 
@@ -288,24 +312,17 @@ class _Drawer:
         pinned = self.rng.choice((1, 2, 3)) if self.chance(0.2) else rank
         return f"{word}{pinned}d", pinned
 
-    def written(self, word: str, arguments: list[tuple[str, str, str]]) -> str:
-        """The layer as a word, its (name, short, value) written in any way that is allowed.
-
-        An argument with an empty short form is always named; an empty value is left out.
-        """
+    def written(self, word: str, *options: _Option) -> str:
+        """The layer as a word, its arguments written in any way that is allowed."""
         parts = []
         positional = True
-        for name, short, value in arguments:
+        for name, value, short, plain in options:
+            positional = positional and plain and self.chance(0.4 if short else 0.8)
             if not value:
                 positional = False
-                continue
-            positional = positional and bool(short) and not short.startswith("=")
-            short = short.removeprefix("=")
-            if positional and (short == "!" or self.chance(0.4)):
+            elif positional:
                 parts.append(value)
-                continue
-            positional = False
-            if short and value[0].isdigit() and self.chance(0.7):
+            elif short and value[0].isdigit() and self.chance(0.7):
                 parts.append(short + value)
             else:
                 parts.append(f"{self.rng.choice((name, short or name))}={value}")
@@ -335,52 +352,62 @@ class _Drawer:
         inputs, out, groups = self.grouped()
         kernel, stride = self.axes(rank, 1, 4), self.axes(rank, 1, 3)
         dilation = self.axes(rank, 1, 3) if self.chance(0.3) else (1,)
-        padding, ends = self.conv_padding(rank, stride)
-        bias = self.chance(0.75)
+        padding, bias = self.conv_padding(rank), self.chance(0.75)
         word, pinned = self.word("conv", rank)
         text = self.written(
             word,
-            [
-                ("out", "!", str(out)),
-                ("kernel", "k", _by(kernel)),
-                ("stride", "s", self.unless(stride)),
-                ("padding", "p", padding if isinstance(padding, str) else self.unless(padding, 0)),
-                ("dilation", "=d", self.unless(dilation)),
-                ("groups", "=g", self.unless((groups,))),
-                ("bias", "", self.flag(bias, True)),
-            ],
+            *self.window_options(out, kernel, stride, padding.text),
+            _Option("dilation", self.unless(dilation), "d"),
+            _Option("groups", self.unless((groups,)), "g"),
+            _Option("bias", self.flag(bias, True)),
         )
-        options = {"stride": stride, "dilation": dilation}
-        values = {key: _given(value) for key, value in options.items()}
-        if ends is None:
-            values["padding"] = padding if isinstance(padding, str) else _given(padding)
+        values = {
+            "stride": _given(stride),
+            "dilation": _given(dilation),
+            "groups": groups,
+            "bias": bias,
+            "padding": 0 if padding.before else padding.given,
+        }
 
         def build(sizes: Sizes) -> nn.Module:
-            cls = _class("conv", pinned, sizes)
-            module = cls(sizes[0], out, _given(kernel), groups=groups, bias=bias, **values)
-            return module if ends is None else nn.Sequential(_zero_pad(ends, sizes), module)
+            module = _class("conv", pinned, sizes)(sizes[0], out, _given(kernel), **values)
+            if not padding.before:
+                return module
+            return nn.Sequential(_zero_pad(padding.ends, sizes), module)
 
         def least(axis: int) -> int:
-            if padding == "same":
+            if padding.given == "same":
                 return 1
-            total = 0 if padding == "valid" else 2 * _at(padding, axis)
-            total = sum(_at(ends, axis)) if ends is not None else total
-            return _at(dilation, axis) * (_at(kernel, axis) - 1) + 1 - total
+            return _covered(kernel, dilation, axis) - sum(_at(padding.ends, axis))
 
         sides = tuple(self.near(least(axis), rank) for axis in range(rank))
         return (inputs, *sides), Part("conv", text, build)
 
-    def conv_padding(self, rank: int, stride: Sizes) -> tuple[str | Sizes, Ends | None]:
-        """The padding as it is written, or its numbers; and the ends where they may differ."""
+    def window_options(
+        self, out: int, kernel: Sizes, stride: Sizes, padding: str
+    ) -> tuple[_Option, ...]:
+        """The arguments that convolutions may have without a name, in their order."""
+        return (
+            _Option("out", str(out), positional=True),
+            _Option("kernel", _by(kernel), "k", True),
+            _Option("stride", self.unless(stride), "s", True),
+            _Option("padding", padding, "p", True),
+        )
+
+    def conv_padding(self, rank: int) -> _Padding:
         if self.chance(0.1):
-            return self.rng.choice(("same", "same", "valid")), None
+            word = self.rng.choice(("same", "same", "valid"))
+            return _Padding(word, word, ((0, 0),))
         if self.chance(0.12):
-            ends = tuple(
-                (self.rng.randint(0, 3), self.rng.randint(0, 3))
-                for _ in range(rank if self.chance(0.5) else 1)
-            )
-            return _ends_text(ends), ends
-        return (self.axes(rank, 0, 3) if self.chance(0.6) else (0,)), None
+            ends = self.ends(rank, 3)
+            return _Padding(_ends_text(ends), 0, ends, before=True)
+        padding = self.axes(rank, 0, 3) if self.chance(0.6) else (0,)
+        ends = tuple((amount, amount) for amount in padding)
+        return _Padding(self.unless(padding, 0), _given(padding), ends)
+
+    def ends(self, rank: int, high: int) -> Ends:
+        count = rank if self.chance(0.5) else 1
+        return tuple((self.rng.randint(0, high), self.rng.randint(0, high)) for _ in range(count))
 
     def convtranspose(self) -> tuple[Sizes, Part]:
         rank = self.rank()
@@ -388,39 +415,33 @@ class _Drawer:
         kernel, stride = self.axes(rank, 1, 4), self.axes(rank, 1, 3)
         dilation = self.axes(rank, 1, 3) if self.chance(0.3) else (1,)
         padding = self.axes(rank, 0, 3) if self.chance(0.6) else (0,)
-        same = self.chance(0.01)
         extra = self.output_padding(rank, stride, dilation)
-        bias = self.chance(0.75)
+        same, bias = self.chance(0.01), self.chance(0.75)
         word, pinned = self.word("convtranspose", rank)
         text = self.written(
             word,
-            [
-                ("out", "!", str(out)),
-                ("kernel", "k", _by(kernel)),
-                ("stride", "s", self.unless(stride)),
-                ("padding", "p", "same" if same else self.unless(padding, 0)),
-                ("output_padding", "=op", self.unless(extra, 0)),
-                ("dilation", "=d", self.unless(dilation)),
-                ("groups", "=g", self.unless((groups,))),
-                ("bias", "", self.flag(bias, True)),
-            ],
+            *self.window_options(out, kernel, stride, "same" if same else self.unless(padding, 0)),
+            _Option("output_padding", self.unless(extra, 0), "op"),
+            _Option("dilation", self.unless(dilation), "d"),
+            _Option("groups", self.unless((groups,)), "g"),
+            _Option("bias", self.flag(bias, True)),
         )
-        options = {
-            "stride": stride,
-            "padding": padding,
-            "output_padding": extra,
-            "dilation": dilation,
+        values = {
+            "stride": _given(stride),
+            "padding": "same" if same else _given(padding),
+            "output_padding": _given(extra),
+            "dilation": _given(dilation),
+            "groups": groups,
+            "bias": bias,
         }
-        values = {key: _given(value) for key, value in options.items()}
-        values |= {"padding": "same"} if same else {}
 
         def build(sizes: Sizes) -> nn.Module:
             cls = _class("convtranspose", pinned, sizes)
-            return cls(sizes[0], out, _given(kernel), groups=groups, bias=bias, **values)
+            return cls(sizes[0], out, _given(kernel), **values)
 
         def least(axis: int) -> int:
-            covered = _at(dilation, axis) * (_at(kernel, axis) - 1) + 1 + _at(extra, axis)
-            return 1 - (covered - 2 * _at(padding, axis) - 1) // _at(stride, axis)
+            kept = _covered(kernel, dilation, axis) + _at(extra, axis) - 2 * _at(padding, axis)
+            return 1 - (kept - 1) // _at(stride, axis)
 
         sides = tuple(min(self.near(least(axis), rank), 7) for axis in range(rank))
         return (inputs, *sides), Part("convtranspose", text, build)
@@ -440,7 +461,7 @@ class _Drawer:
         )
 
     def pooling(self, kind: str, rank: int, dilation: Sizes) -> tuple[Sizes, Part]:
-        """What maximum and mean share: every axis of the padding at most half the kernel."""
+        """What maximum and mean share."""
         kernel = self.axes(rank, 1, 5)
         stride = None if self.chance(0.4) else self.axes(rank, 1, 4)
         padding = self.pool_padding(rank, kernel, dilation)
@@ -449,30 +470,26 @@ class _Drawer:
         maximum = kind == "maxpool"
         text = self.written(
             word,
-            [
-                ("kernel", "k", _by(kernel)),
-                ("stride", "s", "" if stride is None else _by(stride)),
-                ("padding", "p", "same" if same else self.unless(padding, 0)),
-                ("dilation", "=d", self.unless(dilation) if maximum else ""),
-                ("ceil", "", self.flag(ceil, False)),
-                ("count_include_pad", "", "" if maximum else self.flag(counted, True)),
-            ],
+            _Option("kernel", _by(kernel), "k", True),
+            _Option("stride", _by(stride or ()), "s", True),
+            _Option("padding", "same" if same else self.unless(padding, 0), "p", True),
+            _Option("dilation", self.unless(dilation) if maximum else "", "d"),
+            _Option("ceil", self.flag(ceil, False)),
+            _Option("count_include_pad", "" if maximum else self.flag(counted, True)),
         )
-        values: dict[str, object] = {"padding": "same" if same else _given(padding)}
-        values["ceil_mode"] = ceil
-        values |= {"dilation": _given(dilation)} if maximum else {"count_include_pad": counted}
-
-        def build(sizes: Sizes) -> nn.Module:
-            cls = _class(kind, pinned, sizes)
-            return cls(_given(kernel), None if stride is None else _given(stride), **values)
+        values = {
+            "stride": None if stride is None else _given(stride),
+            "padding": "same" if same else _given(padding),
+            "ceil_mode": ceil,
+            **({"dilation": _given(dilation)} if maximum else {"count_include_pad": counted}),
+        }
 
         def least(axis: int) -> int:
-            covered = _at(dilation, axis) * (_at(kernel, axis) - 1) + 1 - 2 * _at(padding, axis)
-            slack = _at(kernel if stride is None else stride, axis) - 1 if ceil else 0
-            return covered - (slack if self.chance(0.7) else 0)
+            slack = _at(stride or kernel, axis) - 1 if ceil and self.chance(0.7) else 0
+            return _covered(kernel, dilation, axis) - 2 * _at(padding, axis) - slack
 
-        wrong = 0.35 if self.chance(0.8) else 0.0
-        sides = tuple(self.near(least(axis), rank, wrong) for axis in range(rank))
+        sides = tuple(self.near(least(axis), rank) for axis in range(rank))
+        build = _builder(kind, pinned, _given(kernel), **values)
         return (self.rng.randint(1, 3), *sides), Part(kind, text, build)
 
     def pool_padding(self, rank: int, kernel: Sizes, dilation: Sizes) -> Sizes:
@@ -504,22 +521,16 @@ class _Drawer:
         wrong = rank % 3 + 1 if self.chance(0.3) else rank
         output = self.axes(wrong, 1, LARGEST)
         word, pinned = self.word(kind, rank)
-        text = self.written(word, [("output", "!" if self.chance(0.8) else "", _by(output))])
-
-        def build(sizes: Sizes) -> nn.Module:
-            return _class(kind, pinned, sizes)(_given(output))
-
+        text = self.written(word, _Option("output", _by(output), positional=True))
+        build = _builder(kind, pinned, _given(output))
         return (self.rng.randint(1, 4), *self.sides(rank)), Part(kind, text, build)
 
     def globalpool(self) -> tuple[Sizes, Part]:
         rank = self.rank()
         kind = self.rng.choice(("globalavgpool", "globalmaxpool"))
         word, pinned = self.word(kind, rank)
-
-        def build(sizes: Sizes) -> nn.Module:
-            return _class(kind, pinned, sizes)(1)
-
-        return (self.rng.randint(1, 6), *self.sides(rank)), Part(kind, word, build)
+        part = Part(kind, word, _builder(kind, pinned, 1))
+        return (self.rng.randint(1, 6), *self.sides(rank)), part
 
     def dense(self) -> tuple[Sizes, Part]:
         return self.anything(), self.dense_part(self.rng.randint(1, 12))
@@ -527,7 +538,9 @@ class _Drawer:
     def dense_part(self, out: int) -> Part:
         bias = self.chance(0.7)
         word = self.rng.choice(_SYNONYMS["dense"])
-        text = self.written(word, [("out", "!", str(out)), ("bias", "", self.flag(bias, True))])
+        text = self.written(
+            word, _Option("out", str(out), positional=True), _Option("bias", self.flag(bias, True))
+        )
         return Part("dense", text, lambda sizes: nn.Linear(sizes[-1], out, bias=bias))
 
     def bn(self) -> tuple[Sizes, Part]:
@@ -541,25 +554,25 @@ class _Drawer:
     def bn_part(self, pinned: int | None = None) -> Part:
         affine, track = self.chance(0.7), self.chance(0.7)
         word = self.rng.choice(_SYNONYMS["bn"]) + (f"{pinned}d" if pinned else "")
-        flags = [
-            ("affine", "", self.flag(affine, True)),
-            ("track", "", self.flag(track, True)),
-            ("eps", "", self.rng.choice(("", "", "1e-3", "0.01"))),
-            ("momentum", "", self.rng.choice(("", "", "0.01"))),
-        ]
+        text = self.written(
+            word,
+            _Option("affine", self.flag(affine, True)),
+            _Option("track", self.flag(track, True)),
+            _Option("eps", self.rng.choice(("", "", "1e-3", "0.01"))),
+            _Option("momentum", self.rng.choice(("", "", "0.01"))),
+        )
 
         def build(sizes: Sizes) -> nn.Module:
             rank = pinned or max(len(sizes) - 1, 1)
-            cls = _CLASSES["bn"][rank - 1]
-            return cls(sizes[0], affine=affine, track_running_stats=track)
+            return _CLASSES["bn"][rank - 1](sizes[0], affine=affine, track_running_stats=track)
 
-        return Part("bn", self.written(word, flags), build)
+        return Part("bn", text, build)
 
     def dropout(self) -> tuple[Sizes, Part]:
         share = self.rng.choice(("", "0", "0.5", ".25", "1", "1.0", "1.01", "1.5", "-0.1", "2"))
         pinned = self.rng.choice((1, 2, 3)) if self.chance(0.4) else None
         word = f"dropout{pinned}d" if pinned else "dropout"
-        text = self.written(word, [("p", "!" if self.chance(0.6) else "", share)])
+        text = self.written(word, _Option("p", share, positional=True))
         cls = _CLASSES["dropout"][pinned - 1] if pinned else nn.Dropout
         p = float(share) if share else 0.5
         return self.anything(), Part("dropout", text, lambda sizes: cls(p))
@@ -569,12 +582,11 @@ class _Drawer:
 
     def pad(self) -> tuple[Sizes, Part]:
         rank = self.rank()
-        count = rank if self.chance(0.5) else 1
-        ends: Ends = tuple((self.rng.randint(0, 4), self.rng.randint(0, 4)) for _ in range(count))
+        ends = self.ends(rank, 4)
         if self.chance(0.4):
             ends = tuple((begin, begin) for begin, _ in ends)
         word, pinned = self.word("pad", rank)
-        text = self.written(word, [("padding", "p", _ends_text(ends))])
+        text = self.written(word, _Option("padding", _ends_text(ends), "p", True))
 
         def build(sizes: Sizes) -> nn.Module:
             if pinned is not None and pinned != len(sizes) - 1:
@@ -603,13 +615,13 @@ class _Drawer:
         sizes = (self.rng.randint(1, 6), *self.sides(self.rank(), 6))
         return sizes, Part("lrn", text, lambda sizes: nn.LocalResponseNorm(size))
 
-    def chain(self) -> tuple[Sizes | Part, ...]:
+    def chain(self) -> tuple[Sizes, list[Part]]:
         """A window and what commonly comes behind it."""
         sizes, first = self.rng.choice((self.conv, self.maxpool, self.convtranspose))()
         parts = [first]
         for _ in range(self.rng.randint(1, 3)):
             parts.append(self.rng.choice(self.followers())())
-        return (sizes, *parts)
+        return sizes, parts
 
     def followers(self) -> list[Callable[[], Part]]:
         return [
@@ -667,13 +679,8 @@ class _Drawer:
         bias = self.chance(0.6)
         text = self.written(
             "conv",
-            [
-                ("out", "!", str(out)),
-                ("kernel", "k", str(kernel)),
-                ("stride", "s", self.unless((stride,))),
-                ("padding", "p", self.unless((padding,), 0)),
-                ("bias", "", self.flag(bias, True)),
-            ],
+            *self.window_options(out, (kernel,), (stride,), self.unless((padding,), 0)),
+            _Option("bias", self.flag(bias, True)),
         )
 
         def build(sizes: Sizes) -> nn.Module:
@@ -701,6 +708,11 @@ def _class(kind: str, pinned: int | None, sizes: Sizes) -> type[nn.Module]:
     if not 1 <= rank <= 3 or rank == len(sizes) or unchecked:
         raise ValueError(f"by definition: a batch of {_by(sizes)} has no {rank} spatial axes")
     return _CLASSES[kind][rank - 1]
+
+
+def _builder(kind: str, pinned: int | None, *given: object, **values: object) -> Build:
+    """What makes a window module that need not know its input's channels."""
+    return lambda sizes: _class(kind, pinned, sizes)(*given, **values)
 
 
 def _zero_pad(ends: Ends, sizes: Sizes) -> nn.Module:
@@ -734,19 +746,27 @@ def _given(values: Sizes) -> int | Sizes:
     return values[0] if len(values) == 1 else values
 
 
-def _at(values, axis: int):  # type: ignore[no-untyped-def]
+def _at(values: tuple[T, ...], axis: int) -> T:
     return values[axis % len(values)]
+
+
+def _covered(kernel: Sizes, dilation: Sizes, axis: int) -> int:
+    """How many positions the window covers."""
+    return _at(dilation, axis) * (_at(kernel, axis) - 1) + 1
+
+
+def record_rows() -> list[Row]:
+    """The rows of the recorded table, each line once."""
+    rows = (answer(draw).row for draw in draws(RECORD_DRAWS, RECORD_SEED))
+    return list({row["line"]: row for row in rows}.values())
 
 
 def record() -> None:
     """Write the recorded table."""
-    rows: dict[str, Row] = {}
-    for draw in draws(RECORD_DRAWS, RECORD_SEED):
-        row = answer(draw).row
-        rows[str(row["line"])] = row
-    text = "".join(json.dumps(row, separators=(",", ":")) + "\n" for row in rows.values())
+    rows = record_rows()
+    text = "".join(json.dumps(row, separators=(",", ":")) + "\n" for row in rows)
     RECORD.write_text(text, encoding="utf-8")
-    refused = sum(row["output"] is None for row in rows.values())
+    refused = sum(row["output"] is None for row in rows)
     print(f"{len(rows):,} rows, {refused:,} of them rejected, torch {torch.__version__}")
 
 

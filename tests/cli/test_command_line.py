@@ -1,0 +1,265 @@
+"""The conventions of the command line: streams, exit codes, forms, suggestions."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from conftest import Run
+
+
+def test_the_issue_examples(run: Run) -> None:
+    asked = {
+        "shape 3x32x32 conv:6,k5 maxpool:2 -q": "6x14x14",
+        "shape 32 conv:k5 maxpool:2,s1 -q": "27",
+        "params resnet50 -q": "25557032",
+        "shape 1x5x5 maxpool:2,s2,p1,ceil=yes -q": "1x3x3",
+    }
+    for line, answer in asked.items():
+        done = run(*line.split())
+        assert (done.stdout, done.stderr, done.returncode) == (answer + "\n", "", 0), line
+
+
+def test_the_answer_is_the_last_line(run: Run) -> None:
+    assert run("shape", "3x32x32", "conv:6,k5").stdout.splitlines()[-1].split() == [
+        "output",
+        "6x28x28",
+    ]
+    assert run("params", "lenet5").stdout.splitlines()[-1].split() == ["parameters", "61,706"]
+
+
+def test_shape_as_json(run: Run) -> None:
+    done = run("shape", "3xHx32", "concat[conv:4,k3,p1 | conv:2,k3,p1] maxpool:2", "--json")
+    document = json.loads(done.stdout)
+    assert document["input"] == [3, "H", 32]
+    assert document["output"] == [6, "H//2", 16]
+    assert document["where"] == {"H": 2}
+    concat, pool = document["layers"]
+    assert (concat["index"], pool["index"]) == (1, 2)
+    assert concat["layer"] == "concat[conv:4,k3,p1 | conv:2,k3,p1]"
+    assert [branch[0]["output"] for branch in concat["branches"]] == [[4, "H", 32], [2, "H", 32]]
+    assert pool["receptive_field"] == [4, 4]
+    assert pool["jump"] == [2, 2]
+    assert pool["begin"] == [1, 1]
+    assert pool["formula"].endswith("(32 + 2*0 - 2)//2 + 1 = 16")
+
+
+def test_params_as_json(run: Run) -> None:
+    net = "residual[conv:8,k3,p1,bias=no bn relu] flatten dense:10"
+    document = json.loads(run("params", "8x4x4", net, "--json").stdout)
+    assert document["parameters"] == document["trainable"] == 576 + 16 + 1290
+    assert document["buffers"] == 17
+    assert document["macs"] == 576 * 16 + 1280
+    residual, flatten, dense = document["layers"]
+    assert residual["parameters"] == 592
+    assert residual["tensors"] == {}
+    assert residual["branches"][0][0]["tensors"] == {"residual1.conv1.weight": [8, 8, 3, 3]}
+    assert flatten["output"] == [128]
+    assert dense["tensors"] == {"dense1.weight": [10, 128], "dense1.bias": [10]}
+    assert dense["macs"] == 1280
+
+
+@pytest.mark.parametrize(
+    ("arguments", "mend"),
+    [
+        (["shpae"], "Did you mean shape?"),
+        (["shape", "3x32x32", "cnov:6"], "Did you mean conv?"),
+        (["shape", "3x32x32", "conv:6,kernal=3"], "Did you mean kernel=3?"),
+        (["shape", "resnet5"], "Did you mean resnet50?"),
+        (["shape", "3x32x32", "relu", "--jsn"], "--json"),
+        (["layers", "cov"], "Did you mean conv?"),
+        (["zoo", "lenet"], "Did you mean lenet5?"),
+    ],
+)
+def test_a_misspelt_word_gets_the_nearest(run: Run, arguments: list[str], mend: str) -> None:
+    done = run(*arguments)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert mend in done.stderr
+
+
+def test_an_operand_may_look_like_a_negative_number(run: Run) -> None:
+    done = run("shape", "-1,2,3")
+    assert done.returncode == 2
+    assert "-1,2,3 is not an INPUT" in done.stderr
+
+
+def test_expectations(run: Run) -> None:
+    asked = ["shape", "3x32x32", "conv:6,k5", "--expect"]
+    assert run(*asked, "6x28x28").returncode == 0
+    wrong = run(*asked, "6x28x27")
+    assert wrong.returncode == 1
+    assert "6x28x28" in wrong.stdout
+    assert "expected 6x28x27, but it is 6x28x28" in wrong.stderr
+    assert run("params", "lenet5", "--expect", "61,706").returncode == 0
+    assert run("params", "lenet5", "--expect", "61,707").returncode == 1
+    assert run("params", "lenet5", "--expect", "many").returncode == 1
+    assert run("shape", "3xHxW", "conv:6,k5", "--expect", "6x(H - 4)x(W-4)").returncode == 0
+
+
+@pytest.mark.parametrize("command", [[], ["shape"], ["params"], ["layers"], ["zoo"]])
+@pytest.mark.parametrize("option", ["-h", "--help"])
+def test_help_shows_examples_first(run: Run, command: list[str], option: str) -> None:
+    done = run(*command, option)
+    assert done.returncode == 0
+    assert done.stdout.index("Examples:") < done.stdout.index("Usage:") < done.stdout.index(
+        "Options:"
+    )
+    assert max(map(len, done.stdout.splitlines())) <= 80
+
+
+def test_every_example_in_the_help_runs(run: Run, tmp_path: Path) -> None:
+    from dlcalc.cli.group import COMMANDS, EXAMPLES, dlcalc
+
+    (tmp_path / "questions.txt").write_text("28 maxpool:2\n")
+    lines = list(EXAMPLES)
+    for name in COMMANDS:
+        command = dlcalc.get_command(None, name)  # type: ignore[arg-type]
+        lines += command.examples  # type: ignore[union-attr]
+    for line in lines:
+        script = line.replace("dlcalc", f"'{sys.executable}' -m dlcalc", 1)
+        done = subprocess.run(["bash", "-c", script], cwd=tmp_path, capture_output=True)
+        assert done.returncode == 0, (line, done.stderr)
+
+
+def test_the_version(run: Run) -> None:
+    from dlcalc import __version__
+
+    assert run("--version").stdout == f"dlcalc {__version__}\n"
+
+
+def test_json_and_quiet_exclude_one_another(run: Run) -> None:
+    assert run("shape", "28", "maxpool:2", "-q", "--json").returncode == 2
+
+
+def test_colour_is_decoration_only(run: Run) -> None:
+    asked = ["params", "lenet5"]
+    plain = run(*asked).stdout
+    painted = run(*asked, "--color", "always").stdout
+    assert "\x1b[" in painted
+    assert "\x1b[" not in run(*asked, "--color", "never").stdout + plain
+    assert _words(_without_escapes(painted)) == _words(plain)
+
+
+def test_a_pipe_is_not_truncated_and_needs_no_rich(run: Run) -> None:
+    net = "concat[conv:4,k3,p1 | conv:4,k3x5,p1x2,s1x1,dilation=1x1,groups=1,bias=no]"
+    done = run("shape", "4x1000x1000", net, COLUMNS="20")
+    assert "(1000 + 2*2 - 1*(5 - 1) - 1)//1 + 1 = 1000" in done.stdout
+
+
+@pytest.mark.parametrize("locale", ["C", "POSIX", "C.UTF-8"])
+def test_any_locale_and_any_character(run: Run, locale: str) -> None:
+    done = run("shape", "3x32x32", "池化:2", LC_ALL=locale, PYTHONIOENCODING="ascii")
+    assert done.returncode == 2
+    assert "池化" in done.stderr
+
+
+def test_arguments_that_are_not_utf8() -> None:
+    command = [sys.executable, "-m", "dlcalc", "shape", "3x32x32", b"conv\xff:6"]
+    done = subprocess.run(command, capture_output=True, env={**os.environ, "LC_ALL": "C"})
+    assert done.returncode == 2
+    assert b"Traceback" not in done.stderr
+    assert done.stdout == b""
+
+
+def test_a_closed_pipe_ends_quietly() -> None:
+    script = f"'{sys.executable}' -m dlcalc zoo resnet152 | true; exit ${{PIPESTATUS[0]}}"
+    for _ in range(3):
+        done = subprocess.run(["bash", "-c", script], capture_output=True)
+        assert (done.returncode, done.stderr) == (0, b"")
+    endless = f"yes '28 maxpool:2' | '{sys.executable}' -m dlcalc shape - | head -n 2"
+    done = subprocess.run(["bash", "-c", endless], capture_output=True, timeout=30)
+    assert (done.stdout, done.stderr) == (b"14\n14\n", b"")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize("arguments", ["shape 28 maxpool:2", "zoo", "--help", "--version"])
+def test_a_full_disk_is_said(arguments: str) -> None:
+    script = f"'{sys.executable}' -m dlcalc {arguments} > /dev/full"
+    done = subprocess.run(["bash", "-c", script], capture_output=True, encoding="utf-8")
+    assert done.returncode == 2
+    assert done.stderr == "dlcalc: cannot write the output: No space left on device\n"
+
+
+def test_an_interrupt_exits_with_130() -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "dlcalc", "shape", "-"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdin and process.stdout and process.stderr
+    process.stdin.write(b"28 maxpool:2\n")
+    process.stdin.flush()
+    # Answered line by line: the answer is here before the input ends.
+    assert process.stdout.readline() == b"14\n"
+    time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=10) == 130
+    assert process.stderr.read() == b""
+
+
+def test_a_bug_exits_with_70_and_says_where() -> None:
+    script = (
+        "import sys\n"
+        "from dlcalc.cli import main\n"
+        "from dlcalc.answers import vocabulary\n"
+        "vocabulary.zoo = lambda name: 1 // 0\n"
+        "sys.argv = ['dlcalc', 'zoo']\n"
+        "main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, encoding="utf-8")
+    assert done.returncode == 70
+    assert done.stdout == ""
+    assert "a bug of dlcalc" in done.stderr
+    assert "ZeroDivisionError" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_notes_go_to_standard_error_and_not_with_quiet(run: Run) -> None:
+    asked = ["shape", "28x28", "conv:8,k3"]
+    assert "28x28 is read as 28 channels of length 28" in run(*asked).stderr
+    assert run(*asked, "-q").stderr == ""
+    assert run("shape", "28x28", "conv1d:8,k3").stderr == ""
+    assert "28 channels" in json.loads(run(*asked, "--json").stdout)["notes"][0]
+    assert "flatten before it" in run("shape", "3x8x8", "dense:10").stderr
+
+
+def test_hwc_layout_and_batch(run: Run) -> None:
+    asked = ["shape", "32x30x3", "conv:6,k5 maxpool:2", "--layout", "hwc", "-q"]
+    assert run(*asked).stdout == "14x13x6\n"
+    assert run(*asked, "--batch", "64").stdout == "64x14x13x6\n"
+    assert run(*asked, "--batch", "N").stdout == "Nx14x13x6\n"
+    assert run(*asked, "--batch", "0").returncode == 2
+    assert run("params", "resnet18", "--layout", "hwc", "-q").stdout == "11689512\n"
+
+
+def test_nets_from_files(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "tiny.net"
+    path.write_text("# a net\n1x28x28  # its usual input\nconv:6,k5 relu\nmaxpool:2\n")
+    assert run("shape", str(path), "-q").stdout == "6x12x12\n"
+    assert run("shape", "-f", str(path), "-q").stdout == "6x12x12\n"
+    assert run("shape", "1x32x32", "-f", str(path), "-q").stdout == "6x14x14\n"
+    assert run("shape", "1x32x32", "relu", str(path), "flatten", "-q").stdout == "1176\n"
+    assert run("shape", "-f", "-", "-q", stdin="28 maxpool:2").stdout == "14\n"
+    path.write_text("1x28x28\nconv:6,k5 relu\nmxpool:2\n")
+    done = run("shape", "tiny.net", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "dlcalc: tiny.net:3: mxpool is not a layer" in done.stderr
+    assert "  mxpool:2\n  ^^^^^^\n" in done.stderr
+
+
+def _without_escapes(text: str) -> str:
+    import re
+
+    return re.sub(r"\x1b\[[0-9;]*m", "", text)
+
+
+def _words(text: str) -> list[str]:
+    return text.split()
