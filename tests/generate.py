@@ -28,9 +28,9 @@ def layer_classes() -> list[tuple[str, type]]:
     for name in sorted(modules - {"index", "registry"}):
         module = import_module(f"dlcalc.layers.{name}")
         for value in vars(module).values():
-            if isinstance(value, type) and issubclass(value, Layer) and value.words:
-                if value.__module__ == module.__name__:
-                    found.append((name, value))
+            own = isinstance(value, type) and value.__module__ == module.__name__
+            if own and issubclass(value, Layer) and value.words:
+                found.append((name, value))
     missing = {name for name, _ in found} - set(FAMILIES)
     assert not missing, f"name these families in FAMILIES: {missing}"
     return sorted(found, key=lambda pair: FAMILIES.index(pair[0]))

@@ -9,8 +9,8 @@ from pathlib import Path
 import generate
 import pytest
 
-from dlcalc.answers.params import answer as params_of
 from dlcalc.answers.network import load
+from dlcalc.answers.params import answer as params_of
 from dlcalc.answers.vocabulary import layers, zoo
 from dlcalc.errors import NotationError
 from dlcalc.layers.index import LAYERS, WORDS

@@ -23,12 +23,44 @@ Row = dict[str, object]
 
 RECORD = Path(__file__).resolve().parent / "data" / "torch_layers.jsonl"
 LIVE_DRAWS = 20_000
-KINDS = (
-    "conv convtranspose maxpool avgpool adaptiveavgpool adaptivemaxpool globalavgpool "
-    "globalmaxpool dense bn dropout flatten pad residual concat identity relu relu6 leaky_relu "
-    "prelu elu selu gelu silu mish sigmoid log_sigmoid hardsigmoid hardswish tanh hardtanh "
-    "softplus softsign softmax log_softmax lrn"
-).split()
+KINDS = [
+    "conv",
+    "convtranspose",
+    "maxpool",
+    "avgpool",
+    "adaptiveavgpool",
+    "adaptivemaxpool",
+    "globalavgpool",
+    "globalmaxpool",
+    "dense",
+    "bn",
+    "dropout",
+    "flatten",
+    "pad",
+    "residual",
+    "concat",
+    "identity",
+    "relu",
+    "relu6",
+    "leaky_relu",
+    "prelu",
+    "elu",
+    "selu",
+    "gelu",
+    "silu",
+    "mish",
+    "sigmoid",
+    "log_sigmoid",
+    "hardsigmoid",
+    "hardswish",
+    "tanh",
+    "hardtanh",
+    "softplus",
+    "softsign",
+    "softmax",
+    "log_softmax",
+    "lrn",
+]
 
 
 def recorded() -> list[Row]:

@@ -6,6 +6,7 @@ from dlcalc.errors import NotationError, Place, Source
 from dlcalc.layers.shape import Layout, Shape
 from dlcalc.nets.parser import Net, Network, parse, parse_file
 
+
 def load(
     words: tuple[str, ...], *, layout: Layout = "chw", file: str | None = None
 ) -> tuple[Shape, Net]:

@@ -170,7 +170,8 @@ def _tensors(layer: Counted) -> str:
     for name, sizes in layer.tensors.items():
         short = name.rpartition(".")[2]
         number = grouped(product(sizes))
-        shown.append(f"{short} {sizes_text(sizes)} {number}" if len(sizes) > 1 else f"{short} {number}")
+        shape = f" {sizes_text(sizes)}" if len(sizes) > 1 else ""
+        shown.append(f"{short}{shape} {number}")
     return ", ".join(shown)
 
 

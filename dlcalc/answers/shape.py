@@ -122,8 +122,7 @@ class Failed(ShapeResult):
         """The rows up to the layer that refused, and one for it."""
         rows = [self._row("input", self.start)]
         field = fields.start(self.start)
-        depth = 0
-        for level in self.error.trail:
+        for depth, level in enumerate(self.error.trail):
             rows += _rows(level.steps, field, self.batch, depth)
             field = [field, *fields.fields(level.steps, field)][-1]
             indent = "  " * depth
@@ -134,7 +133,6 @@ class Failed(ShapeResult):
             for branch in level.finished:
                 rows += _rows(branch, field, self.batch, depth + 1)
                 rows.append(Row((indent + "|",)))
-            depth += 1
         return [Block("llll", rows)]
 
 
@@ -256,7 +254,9 @@ def _limits(start: Shape, steps: tuple[Step, ...]) -> dict[str, int]:
         return {}
     least: dict[str, int] = {}
     for _, field in _walk(steps, fields.start(start)):
-        for size, chain in zip(start.spatial, field.chains or ()):
+        if field.chains is None:
+            continue
+        for size, chain in zip(start.spatial, field.chains, strict=True):
             if isinstance(size, Polynomial):
                 least[str(size)] = max(least.get(str(size), 1), chain.low)
     return {name: value for name, value in sorted(least.items()) if value > 1}

@@ -47,7 +47,7 @@ class AllLayers(Result):
     """The names of all layers. Its value is their list."""
 
     def __init__(self) -> None:
-        self.value = list(LAYERS)
+        self.value: list[str] = list(LAYERS)
 
     def blocks(self) -> list[Block]:
         """A row for each layer: its arguments, and what it is."""
@@ -67,7 +67,7 @@ class OneLayer(Result):
     """One layer with its arguments. Its value is its name."""
 
     def __init__(self, name: str) -> None:
-        self.value = name
+        self.value: str = name
         self.entry = LAYERS[name]
 
     def blocks(self) -> list[Block]:
@@ -93,7 +93,7 @@ class AllNets(Result):
     """The names of all built-in nets. Its value is their list."""
 
     def __init__(self) -> None:
-        self.value = nets.names()
+        self.value: list[str] = nets.names()
 
     def blocks(self) -> list[Block]:
         """A row for each net: its usual input, and what it is."""
@@ -113,7 +113,7 @@ class OneNet(Result):
     """One built-in net in the notation. Its value is its name."""
 
     def __init__(self, name: str) -> None:
-        self.value = name
+        self.value: str = name
         self.lines = nets.text(name).splitlines()
 
     def blocks(self) -> list[Block]:

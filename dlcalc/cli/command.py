@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from dlcalc.errors import InputError
 from dlcalc.result import Result
 
 #: Help fits a terminal of 80 columns.
@@ -56,7 +57,7 @@ class Command(click.Command):
 
     def invoke(self, ctx: click.Context) -> None:
         """Run the function and print what it answers in the form asked for."""
-        from dlcalc.cli.output import Form, emit
+        from dlcalc.cli.output import Form, emit, show_worked
 
         settings = ctx.params
         form = Form(
@@ -68,7 +69,11 @@ class Command(click.Command):
         if form.json and form.quiet:
             raise click.UsageError("--json and --quiet exclude one another.", ctx)
         ctx.obj = form
-        answer: Result | int = super().invoke(ctx)
+        try:
+            answer: Result | int = super().invoke(ctx)
+        except InputError as error:
+            show_worked(error, form)
+            raise
         ctx.exit(answer if isinstance(answer, int) else emit(answer, form))
 
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -11,6 +11,7 @@ import os
 import sys
 from typing import NamedTuple, TextIO
 
+from dlcalc.errors import InputError
 from dlcalc.result import Block, Result
 
 _STYLES = {"answer": "bold green", "wrong": "bold red", "aside": "dim", "": ""}
@@ -42,15 +43,10 @@ def emit(result: Result, form: Form) -> int:
     return 1
 
 
-def show_worked(worked: object) -> None:
-    """What had been worked out before an error, on standard error, unless only a value was wanted."""
-    import click
-
-    context = click.get_current_context(silent=True)
-    form = context.obj if context is not None else None
-    if not isinstance(worked, Result) or (isinstance(form, Form) and (form.quiet or form.json)):
-        return
-    show(worked.blocks(), sys.stderr, form.color if isinstance(form, Form) else "auto")
+def show_worked(error: InputError, form: Form) -> None:
+    """What had been worked out before an error, unless only a value was wanted."""
+    if isinstance(error.worked, Result) and not (form.quiet or form.json):
+        show(error.worked.blocks(), sys.stderr, form.color)
 
 
 def show(blocks: list[Block], stream: TextIO, color: str) -> None:

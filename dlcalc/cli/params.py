@@ -24,7 +24,7 @@ from dlcalc.result import Result
 )
 @net_options
 @click.pass_obj
-def params(form: Form, words: tuple[str, ...], **settings: Any) -> Result | int:
+def params(form: Form, /, words: tuple[str, ...], **settings: Any) -> Result | int:
     """The parameters of a net tensor by tensor, and its multiply-accumulates (MACs).
 
     INPUT is CxHxW without the batch, a letter for an unknown size; a built-in

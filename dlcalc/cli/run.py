@@ -48,14 +48,7 @@ def _guarded(arguments: list[str]) -> int:
 
 
 def _refuse(error: DlcalcError) -> int:
-    if not isinstance(error, InputError):
-        _say(f"dlcalc: {error}")
-        return error.exit_code
-    if error.worked is not None:
-        from dlcalc.cli.output import show_worked
-
-        show_worked(error.worked)
-    _say(f"dlcalc: {error.report()}")
+    _say(f"dlcalc: {error.report() if isinstance(error, InputError) else error}")
     return error.exit_code
 
 

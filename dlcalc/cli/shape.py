@@ -26,7 +26,9 @@ from dlcalc.result import Result
 @net_options
 @click.option("--batch", metavar="N", help="Set a batch of N, a number or a letter, before shapes.")
 @click.pass_obj
-def shape(form: Form, words: tuple[str, ...], batch: str | None, **settings: Any) -> Result | int:
+def shape(
+    form: Form, /, words: tuple[str, ...], batch: str | None, **settings: Any
+) -> Result | int:
     """The output shape of each layer, its formula with the numbers in it, its receptive field.
 
     INPUT is CxHxW without the batch, a letter for an unknown size; one number

@@ -30,9 +30,7 @@ from dlcalc.layers.window import (
 
 OUT = Argument("out", "size", "output channels", default=None)
 STRIDE = Argument("stride", "sizes", "how far the window moves", "s", default=(1,))
-GROUPS = Argument(
-    "groups", "size", "channels in separate groups", "g", default=1, positional=False
-)
+GROUPS = Argument("groups", "size", "channels in separate groups", "g", default=1, positional=False)
 BIAS = Argument(
     "bias", "flag", "a trained number added to each output channel", default=True, positional=False
 )
@@ -130,7 +128,8 @@ class Conv(_Convolution):
                 f"padding=same needs stride 1 in {convention.name}",
                 "Give the padding in numbers, such as p1.",
             )
-        kernels, dilations = each(self.kernel, rank, "kernel"), each(self.dilation, rank, "dilation")
+        kernels = each(self.kernel, rank, "kernel")
+        dilations = each(self.dilation, rank, "dilation")
         totals = [d * (k - 1) for k, d in zip(kernels, dilations, strict=True)]
         # The extra position goes to the end.
         return tuple((total // 2, total - total // 2) for total in totals)
@@ -238,4 +237,3 @@ class ConvTranspose(_Convolution):
 
     def macs(self, shape: Shape, output: Shape) -> Size:
         return product(shape.sizes) * product(self._weight(shape)[1:])
-

@@ -73,5 +73,3 @@ class Flatten(Layer):
 def _factor(size: Size) -> str:
     shown = text(size)
     return shown if shown.isalnum() else f"({shown})"
-
-

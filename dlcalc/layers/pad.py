@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dlcalc.errors import LayerError
 from dlcalc.layers.argument import Argument, Padding
 from dlcalc.layers.axis import Axis
 from dlcalc.layers.base import Layer
@@ -9,7 +10,6 @@ from dlcalc.layers.convention import Convention
 from dlcalc.layers.shape import Shape
 from dlcalc.layers.size import text
 from dlcalc.layers.window import ends_text, fixed_ends, spatial_rank
-from dlcalc.errors import LayerError
 
 
 class Pad(Layer):

@@ -30,9 +30,7 @@ from dlcalc.layers.window import (
 STRIDE = Argument(
     "stride", "sizes", "how far the window moves; the kernel if left out", "s", default=None
 )
-CEIL = Argument(
-    "ceil", "flag", "round the output size up", default=False, positional=False
-)
+CEIL = Argument("ceil", "flag", "round the output size up", default=False, positional=False)
 
 
 class _Pool(WindowLayer):
@@ -110,8 +108,7 @@ class _Pool(WindowLayer):
         self, spatial: tuple[Size, ...], axes: tuple[Axis, ...], convention: Convention
     ) -> LayerError:
         ends = self._ends(len(axes), convention)
-        refusal = too_small(self.kernel, self.dilation, ends, spatial, axes)
-        return refusal
+        return too_small(self.kernel, self.dilation, ends, spatial, axes)
 
 
 class MaxPool(_Pool):

@@ -159,7 +159,7 @@ def product(sizes: Iterable[Size]) -> Size:
 
 
 def quotient(size: Size, divisor: Size) -> Size | None:
-    """size / divisor where that is a whole number for every value of the letters, else None.
+    """The quotient where that is a whole number for every value of the letters, else None.
 
     >>> C = letter("C")
     >>> quotient(64*C, 2), quotient(C, C), quotient(C, 2), quotient(7, 2)
@@ -292,11 +292,9 @@ def _factors(size: Polynomial) -> tuple[int, list[Polynomial]]:
                 break
             part, rest = found
             parts.append(part)
-    if isinstance(rest, Polynomial):
-        parts.append(rest)
-    else:
-        number *= rest
-    return number, parts
+    if isinstance(rest, int):
+        return number * rest, parts
+    return number, [*parts, rest]
 
 
 def _linear_factor(size: Polynomial, atom: Atom) -> tuple[Polynomial, Size] | None:

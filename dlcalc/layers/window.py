@@ -142,15 +142,15 @@ def too_small(
     shown = _by(kernels)
     rule = f"a {shown} kernel" if rank > 1 else f"a kernel of {shown}"
     if set(dilations) != {1}:
-        covers = _by(tuple(d * (k - 1) + 1 for k, d in zip(kernels, dilations)))
+        covers = _by(tuple(d * (k - 1) + 1 for k, d in zip(kernels, dilations, strict=True)))
         rule += f" with dilation {_by(dilation)} covers {covers} and"
     rule += f" does not fit into {_by(spatial)}"
     if any(begin or end for begin, end in ends):
-        padded = tuple(n + begin + end for n, (begin, end) in zip(spatial, ends))
+        padded = tuple(n + begin + end for n, (begin, end) in zip(spatial, ends, strict=True))
         rule += f", padded to {_by(padded)}"
     wanted = [
         (begin + more, end + more)
-        for (begin, end), n, axis in zip(ends, spatial, axes)
+        for (begin, end), n, axis in zip(ends, spatial, axes, strict=True)
         for more in [-(-(max(axis.low - n, 0)) // 2) if isinstance(n, int) else 0]
     ]
     return DoesNotFit(rule, axes, padding_text(wanted))

@@ -46,7 +46,7 @@ class Group(NamedTuple):
     """
 
     body: Net
-    count: int = 1
+    times: int = 1
     place: Place | None = None
     input: Shape | None = None
 
@@ -68,7 +68,7 @@ def unroll(net: Net, place: Place | None = None) -> Iterator[tuple[Node, Place]]
         if isinstance(item, Node):
             yield item, place or item.place
         else:
-            for _ in range(item.count):
+            for _ in range(item.times):
                 yield from unroll(item.body, place or item.place)
 
 
@@ -186,10 +186,9 @@ class _Parser:
 
     def _item(self, depth: int) -> tuple[Node | Group, int]:
         first = self._peek()
-        times = None
-        if first.kind == "repeat":
-            times = self._times(first)
+        times = self._times(first) if first.kind == "repeat" else None
         token = self._peek()
+        item: Node | Group
         if token.text == "[":
             item, layers = self._bracket(token, depth)
         elif token.kind == "word":
@@ -198,12 +197,11 @@ class _Parser:
             raise self._error(f"{first.text} stands before nothing to repeat", first)
         if times is not None:
             layers *= times
-            body = item.body if isinstance(item, Group) and item.count == 1 else (item,)
-            place = item.place if isinstance(item, Group) else None
-            item = Group(body, times, place)
+            item = Group((item,), times)
         if layers > MAX_LAYERS:
             raise self._error(
-                f"{first.text} makes {layers:,} layers; a net may have at most {MAX_LAYERS:,}", first
+                f"{first.text} makes {layers:,} layers; a net may have at most {MAX_LAYERS:,}",
+                first,
             )
         return item, layers
 
@@ -339,7 +337,7 @@ def _count(net: Net) -> int:
     total = 0
     for item in net:
         if isinstance(item, Group):
-            total += item.count * _count(item.body)
+            total += item.times * _count(item.body)
         else:
             total += 1 + sum(_count(branch) for branch in item.branches)
     return total

@@ -36,8 +36,8 @@ def read_word(word: str) -> Layer:
 
     Raises `WordError` if there is no such layer or its arguments are wrong.
 
-    >>> read_word("conv:64,k3x5,s2")
-    Conv(rank=None, out=64, kernel=(3, 5), stride=(2,), padding=((0, 0),), dilation=(1,), groups=1, bias=True)
+    >>> read_word("maxpool:3x5,s2")
+    MaxPool(rank=None, kernel=(3, 5), stride=(2,), padding=((0, 0),), dilation=(1,), ceil=False)
     """
     name, rest = split_name(word)
     found = registry.find(name) if _NAME.fullmatch(name) else None
@@ -68,7 +68,8 @@ def _read_arguments(cls: type[Layer], name: str, rest: str) -> dict[str, object]
                         "Arguments without a name come first.",
                     )
                 if not positional:
-                    raise LayerError(f"{name} takes no further argument {abridged(part)}", _keys(cls))
+                    rule = f"{name} takes no further argument {abridged(part)}"
+                    raise LayerError(rule, _keys(cls))
                 argument, value = positional.pop(0), part
             else:
                 keyed = True
@@ -114,8 +115,9 @@ def _unknown_key(cls: type[Layer], name: str, key: str, value: str) -> LayerErro
     close = nearest(key, names)
     rule = f"{name} has no argument {abridged(key) or 'without a name'}"
     for argument in cls.arguments:
-        if argument.kind == "padding" and key in (f"{argument.short}same", f"{argument.short}valid"):
-            close, value = argument.short, key.removeprefix(argument.short)
+        word = key.removeprefix(argument.short)
+        if argument.kind == "padding" and word in ("same", "valid"):
+            close, value = argument.short, word
     if close:
         meant = f"{close}={abridged(value)}" if value else close
         return LayerError(rule, f"Did you mean {meant}?")

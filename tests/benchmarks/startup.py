@@ -50,7 +50,12 @@ def milliseconds(command: list[str], stdin: Path | None = None) -> float:
 
 
 def pair(
-    label: str, command: list[str], peer: list[str], runs: int, bound: str, stdin: Path | None = None
+    label: str,
+    command: list[str],
+    peer: list[str],
+    runs: int,
+    bound: str,
+    stdin: Path | None = None,
 ) -> None:
     """Print the medians of two commands run in turn, and their ratio."""
     milliseconds(command, stdin), milliseconds(peer)
@@ -77,7 +82,8 @@ def main() -> None:
     print(f"{'':44} {'ours':>12} {'peer':>12} {'ratio':>8}   bound")
     one = [DLCALC, "shape", "3x224x224", "conv:64,k7,s2,p3", "-q"]
     pair("shape of a layer / import click", one, IMPORT_CLICK, runs, "1.35")
-    pair("params resnet152 / import click", [DLCALC, "params", "resnet152", "-q"], IMPORT_CLICK, runs, "1.8")
+    resnet = [DLCALC, "params", "resnet152", "-q"]
+    pair("params resnet152 / import click", resnet, IMPORT_CLICK, runs, "1.8")
     pair("--help / import click", [DLCALC, "--help"], IMPORT_CLICK, runs, "1.35")
     bash = ["bash", "--norc", "--noprofile", "-c", BASH.format(script=completion)]
     pair("a completion in bash / import click", bash, IMPORT_CLICK, runs, "1.35")

@@ -108,8 +108,8 @@ def test_expectations(run: Run) -> None:
 def test_help_shows_examples_first(run: Run, command: list[str], option: str) -> None:
     done = run(*command, option)
     assert done.returncode == 0
-    assert done.stdout.index("Examples:") < done.stdout.index("Usage:") < done.stdout.index(
-        "Options:"
+    assert (
+        done.stdout.index("Examples:") < done.stdout.index("Usage:") < done.stdout.index("Options:")
     )
     assert max(map(len, done.stdout.splitlines())) <= 80
 
