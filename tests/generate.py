@@ -78,7 +78,10 @@ def index() -> str:
 
 def generated() -> dict[Path, str]:
     """Every generated file with the text it should have."""
-    return {ROOT / "dlcalc" / "layers" / "index.py": index()}
+    from dlcalc.cli.completion import FILES, script
+
+    files = {ROOT / "dlcalc" / "layers" / "index.py": index()}
+    return files | {ROOT / "completions" / name: script(shell) for shell, name in FILES.items()}
 
 
 def main() -> int:

@@ -73,6 +73,14 @@ def _print_version(ctx: click.Context, param: click.Parameter, value: bool) -> N
         ctx.exit()
 
 
+def _print_completion(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
+    if value and not ctx.resilient_parsing:
+        from dlcalc.cli.completion import script
+
+        click.echo(script(value), nl=False)
+        ctx.exit()
+
+
 def _print_help(ctx: click.Context) -> None:
     click.echo(ctx.get_help())
 
@@ -90,6 +98,14 @@ def _print_help(ctx: click.Context) -> None:
     expose_value=False,
     callback=_print_version,
     help="Show the version and exit.",
+)
+@click.option(
+    "--completion",
+    type=click.Choice(["bash", "zsh", "fish"]),
+    is_eager=True,
+    expose_value=False,
+    callback=_print_completion,
+    help="Print the completion script for a shell and exit.",
 )
 @click.pass_context
 def dlcalc(ctx: click.Context) -> None:

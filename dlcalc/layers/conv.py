@@ -232,7 +232,6 @@ class ConvTranspose(_Convolution):
 
     def _weight(self, shape: Shape) -> tuple[Size, ...]:
         inputs = known_channels(shape.as_side(), "convtranspose")
-        self._grouped(inputs, "input")
         return (inputs, self._grouped(self.out or 1, "output"), *self._kernels(shape))
 
     def macs(self, shape: Shape, output: Shape) -> Size:

@@ -19,6 +19,8 @@ class Convention(NamedTuple):
     same_on_pooling: bool
     #: Pooling may pad by at most half its kernel.
     pooling_pads_at_most_half: bool
+    #: In 3-D the kernel of average pooling must fit into the input without its padding.
+    average_3d_fits_unpadded: bool
     #: Global pooling keeps its axes at size 1, or drops them.
     global_pooling_keeps_axes: bool
 
@@ -30,5 +32,6 @@ TORCH = Convention(
     same_with_stride=False,
     same_on_pooling=False,
     pooling_pads_at_most_half=True,
+    average_3d_fits_unpadded=True,
     global_pooling_keeps_axes=True,
 )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dlcalc.errors import LayerError
 from dlcalc.layers.argument import Argument
 from dlcalc.layers.base import Layer
+from dlcalc.layers.convention import Convention
+from dlcalc.layers.shape import Shape
 
 
 class Dropout(Layer):
@@ -23,3 +25,12 @@ class Dropout(Layer):
     def check(self) -> None:
         if not 0 <= self.p <= 1:
             raise LayerError(f"p must be from 0 to 1, not {self.p:g}")
+
+    def output_shape(self, shape: Shape, convention: Convention) -> Shape:
+        # torch/nn/functional.py: dropout1d insists on its rank, dropout2d and 3d do not.
+        if self.rank == 1 and len(shape.sizes) > 2:
+            raise LayerError(
+                f"dropout1d needs features or CxL, but gets {shape}",
+                "Write dropout, which takes any shape.",
+            )
+        return shape

@@ -34,8 +34,9 @@ class BatchNorm(Layer):
     track: bool
 
     def output_shape(self, shape: Shape, convention: Convention) -> Shape:
-        if self.rank is not None and not (self.rank == 1 and len(shape.sizes) == 1):
-            spatial_rank(self, shape)
+        # On features it is the 1-D form; after a window, a bare side may be of any rank.
+        if len(shape.sizes) > 1 or (self.rank not in (None, 1) and shape.kind != "side"):
+            spatial_rank(self, shape.as_features())
         return shape
 
     def parameters(self, shape: Shape) -> Tensors:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dlcalc.errors import LayerError
 from dlcalc.layers.argument import Argument, Padding, Sizes
 from dlcalc.layers.axis import Axis
-from dlcalc.layers.base import Layer
+from dlcalc.layers.base import DoesNotFit, Layer
 from dlcalc.layers.convention import Convention
 from dlcalc.layers.shape import Shape
 from dlcalc.layers.size import Size
@@ -139,6 +139,22 @@ class AvgPool(_Pool):
         ),
     )
     example = "6x28x28 avgpool:2"
+
+    def window_axes(self, rank: int, convention: Convention) -> tuple[Axis, ...]:
+        axes = super().window_axes(rank, convention)
+        if rank < 3 or not convention.average_3d_fits_unpadded:
+            return axes
+        return tuple([axis._replace(low=max(axis.low, axis.extent)) for axis in axes])
+
+    def does_not_fit(
+        self, spatial: tuple[Size, ...], axes: tuple[Axis, ...], convention: Convention
+    ) -> LayerError:
+        refusal = super().does_not_fit(spatial, axes, convention)
+        if isinstance(refusal, DoesNotFit) and refusal.padding and len(spatial) == 3:
+            rule = refusal.rule.partition(", padded")[0]
+            reason = f"in 3-D average pooling {convention.name} does not count the padding"
+            return DoesNotFit(f"{rule}: {reason}", axes)
+        return refusal
 
 
 class _AdaptivePool(Layer):

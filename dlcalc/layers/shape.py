@@ -64,6 +64,10 @@ class Shape:
         """The shape as a window reads it: a bare size is one spatial side."""
         return Shape(self.sizes, self.layout, "side") if self.bare else self
 
+    def as_features(self) -> Shape:
+        """The shape as most layers read it: a size that is still open is features."""
+        return Shape(self.sizes, self.layout) if self.kind == "open" else self
+
     def with_sides(self, sides: tuple[Size, ...]) -> Shape:
         """The same channels with other spatial sizes."""
         if self.bare:

@@ -292,7 +292,7 @@ def _factors(size: Polynomial) -> tuple[int, list[Polynomial]]:
                 break
             part, rest = found
             parts.append(part)
-    if isinstance(rest, int):
+    if not isinstance(rest, Polynomial):
         return number * rest, parts
     return number, [*parts, rest]
 
@@ -310,16 +310,16 @@ def _linear_factor(size: Polynomial, atom: Atom) -> tuple[Polynomial, Size] | No
     coefficients = [_made(degrees.get(power, {})) for power in range(top, -1, -1)]
     lowest = degrees.get(0, {})
     for root in [0] if not lowest else _divisors(gcd(*lowest.values())):
-        quotient_terms: Size = 0
+        divided: Size = 0
         carry: Size = 0
         base = Polynomial({((atom, 1),): 1})
-        for place, coefficient in enumerate(coefficients[:-1]):
-            carry = coefficient + carry * root
-            quotient_terms = quotient_terms + carry * product([base] * (top - 1 - place))
+        for place, part in enumerate(coefficients[:-1]):
+            carry = part + carry * root
+            divided = divided + carry * product([base] * (top - 1 - place))
         if coefficients[-1] + carry * root == 0:
-            part = base - root
-            assert isinstance(part, Polynomial)
-            return part, quotient_terms
+            factor = base - root
+            assert isinstance(factor, Polynomial)
+            return factor, divided
     return None
 
 
