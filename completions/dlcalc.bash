@@ -34,6 +34,7 @@ _dlcalc() {
     # Nothing can be said of a word such as 'conv:64'k3, half in quotes.
     [[ -z $closed ]] || return 0
     __dlcalc_read
+    ((${#words[@]})) || return 0
     piece=$word
     if [[ ${words[-1]} == *[\<\>] ]]; then
         __dlcalc_files

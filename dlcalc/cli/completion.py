@@ -214,12 +214,12 @@ def _zsh_described(pairs: Iterable[tuple[str, str]]) -> str:
 
 
 def _zsh_spec(name: str, spec: Spec) -> str:
-    operands = [
-        _quoted(f"{'*' if kind.endswith('+') else position}:{_zsh_value(kind.rstrip('+'), 'operand')}")
-        for position, kind in enumerate(spec.operands, 1)
-    ]
-    lines = [f"    {line}" for line in (*_zsh_options(spec), *(f"    {o}" for o in operands))]
-    return f"    ({name})\n      _arguments -S \\\n" + " \\\n".join(lines) + " ;;"
+    lines = _zsh_options(spec)
+    for position, kind in enumerate(spec.operands, 1):
+        place = "*" if kind.endswith("+") else position
+        lines.append("    " + _quoted(f"{place}:{_zsh_value(kind.rstrip('+'), 'operand')}"))
+    body = " \\\n".join(f"    {line}" for line in lines)
+    return f"    ({name})\n      _arguments -S \\\n{body} ;;"
 
 
 def _zsh_options(spec: Spec) -> list[str]:
@@ -278,8 +278,10 @@ def _fish_spec(condition: str, spec: Spec) -> list[str]:
         names = " ".join(_fish_name(name) for name in option.names)
         lines.append(f"{start} {names}{_fish_value(option.kind)} -d {_fish_quoted(option.help)}")
     for kind in dict.fromkeys(operand.rstrip("+") for operand in spec.operands):
-        value = _fish_value(kind).removeprefix(" -x").replace(" -r", "")
+        # An operand takes no option's -x or -r, and a word of a net may be a path.
+        value = re.sub(" -[xr]", "", _fish_value(kind))
         lines += [start + value] if value else []
+        lines += [f"{start[:-1]}; and __dlcalc_path' -F"] if kind == "net" else []
     return lines
 
 

@@ -17,19 +17,28 @@ from math import gcd, isqrt
 
 from dlcalc.errors import LayerError
 
-# A polynomial that needs more terms than this is refused, never computed on.
-MAX_TERMS = 2_000
+# Sizes are untrusted input grown large: one with more symbols than this, or with
+# quotients nested deeper, is refused, never computed on.
+MAX_SYMBOLS = 10_000
+MAX_DEPTH = 40
+# Looking for factors takes time that only a size short enough to read is worth.
+_MAX_FACTORED_TERMS = 64
 
 
 class Floor:
     """The atom ``numerator // divisor``; build it by ``polynomial // divisor``."""
 
-    __slots__ = ("_hash", "divisor", "numerator")
+    __slots__ = ("_hash", "_text", "depth", "divisor", "numerator", "symbols")
 
     def __init__(self, numerator: Polynomial, divisor: int) -> None:
         self.numerator = numerator
         self.divisor = divisor
+        self.symbols = numerator.symbols + 1
+        self.depth = numerator.depth + 1
+        if self.depth > MAX_DEPTH:
+            raise LayerError(f"a size needs more than {MAX_DEPTH} quotients in one another")
         self._hash = hash((numerator, divisor))
+        self._text = ""
 
     def __eq__(self, other: object) -> bool:
         return (
@@ -43,7 +52,8 @@ class Floor:
         return self._hash
 
     def __str__(self) -> str:
-        return _floor_text(self, 0)
+        self._text = self._text or _floor_text(self, 0)
+        return self._text
 
 
 Atom = str | Floor
@@ -62,10 +72,21 @@ class Polynomial:
     (None, 0)
     """
 
-    __slots__ = ("_hash", "terms")
+    __slots__ = ("_hash", "depth", "symbols", "terms")
 
     def __init__(self, terms: Mapping[Monomial, int]) -> None:
         self.terms = dict(terms)
+        self.symbols = len(self.terms)
+        self.depth = 0
+        for monomial in self.terms:
+            for atom, power in monomial:
+                if isinstance(atom, Floor):
+                    self.symbols += power * atom.symbols
+                    self.depth = max(self.depth, atom.depth)
+                else:
+                    self.symbols += power
+        if self.symbols > MAX_SYMBOLS:
+            raise LayerError("a size with these unknowns is too long to write out")
         self._hash = hash(frozenset(self.terms.items()))
 
     def __eq__(self, other: object) -> bool:
@@ -97,8 +118,8 @@ class Polynomial:
 
     def __mul__(self, other: Size) -> Size:
         others = _terms(other)
-        if len(self.terms) * len(others) > 50 * MAX_TERMS:
-            raise LayerError("the product of these unknown sizes has too many terms to write out")
+        if len(self.terms) * len(others) > 10 * MAX_SYMBOLS:
+            raise LayerError("a size with these unknowns is too long to write out")
         terms: dict[Monomial, int] = {}
         for left, c in self.terms.items():
             for right, d in others.items():
@@ -112,10 +133,10 @@ class Polynomial:
         whole: dict[Monomial, int] = {}
         rest: dict[Monomial, int] = {}
         for monomial, coefficient in self.terms.items():
-            quotient, remainder = divmod(coefficient, divisor)
-            whole[monomial] = quotient
-            if monomial and remainder:
-                rest[monomial] = remainder
+            if not monomial or coefficient % divisor == 0:
+                whole[monomial] = coefficient // divisor
+            else:
+                rest[monomial] = coefficient
         if not rest:
             return _made(whole)
         constant = self.terms.get((), 0) % divisor
@@ -244,8 +265,6 @@ def _made(terms: Mapping[Monomial, int]) -> Size:
         return 0
     if len(kept) == 1 and () in kept:
         return kept[()]
-    if len(kept) > MAX_TERMS:
-        raise LayerError(f"a size needs more than {MAX_TERMS:,} terms to be written out")
     return Polynomial(kept)
 
 
@@ -284,7 +303,8 @@ def _factors(size: Polynomial) -> tuple[int, list[Polynomial]]:
         number = -number
     rest: Size = _made({monomial: c // number for monomial, c in size.terms.items()})
     parts: list[Polynomial] = []
-    atoms = {atom for monomial in size.terms for atom, _ in monomial}
+    few = len(size.terms) <= _MAX_FACTORED_TERMS
+    atoms = {atom for monomial in size.terms for atom, _ in monomial} if few else set()
     for atom in sorted(atoms, key=_rank):
         while isinstance(rest, Polynomial):
             found = _linear_factor(rest, atom)

@@ -10,6 +10,10 @@ from dlcalc.layers.shape import Shape
 from dlcalc.nets.trace import Step
 
 
+# Down and up again this often is no net that anybody looks through; it bounds the time.
+_MAX_MAPS = 32
+
+
 class Field(NamedTuple):
     """The chains of maps from the input, one for each spatial axis.
 
@@ -24,7 +28,8 @@ class Field(NamedTuple):
         """The field behind one more layer."""
         if self.chains is None or axes is None or len(axes) != len(self.chains):
             return Field(None)
-        return Field(tuple([c.then(a) for c, a in zip(self.chains, axes, strict=True)]))
+        chains = tuple([c.then(a) for c, a in zip(self.chains, axes, strict=True)])
+        return Field(None if any(len(chain.maps) > _MAX_MAPS for chain in chains) else chains)
 
 
 def start(shape: Shape) -> Field:
