@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from dlcalc.errors import ClaimError, display_width
+from dlcalc.errors import ClaimError, abridged, display_width
 
 
 class Row(NamedTuple):
@@ -68,26 +68,32 @@ def meets(value: object, expected: str) -> bool:
     (True, False, True)
     """
     if isinstance(value, int | float):
-        return _number_meets(value, expected)
-    plain = "".join(expected.split())
-    return plain == "".join(str(value).split())
+        return _number_meets(value, expected.strip())
+    return "".join(expected.split()) == "".join(str(value).split())
+
+
+# Digits, or digits parted by commas into thousands, then a fraction and an exponent.
+_NUMBER = r"[+-]?([1-9][0-9]{0,2}(,[0-9]{3})+|[0-9]+)?(\.[0-9]*)?([eE][+-]?[0-9]{1,4})?"
 
 
 def _number_meets(value: int | float, expected: str) -> bool:
-    from decimal import Decimal, InvalidOperation
+    if expected in ("nan", "inf", "-inf") or value != value or value in _INFINITIES:
+        return str(value) == expected
+    from fractions import Fraction
+    from re import fullmatch
 
-    try:
-        written = Decimal(expected.replace(",", "").strip()[:400])
-    except InvalidOperation:
-        raise ClaimError(f"--expect {expected!r} is not a number") from None
-    if not written.is_finite():
-        return str(value) == expected.strip()
-    exponent = written.as_tuple().exponent
-    assert isinstance(exponent, int)
+    digits = any(character.isdigit() for character in expected)
+    if len(expected) > 4_000 or not digits or not fullmatch(_NUMBER, expected):
+        raise ClaimError(f"--expect {abridged(expected)!r} is not a number")
+    mantissa, _, exponent = expected.replace(",", "").lower().partition("e")
+    unit = Fraction(10) ** (int(exponent or 0) - len(mantissa.partition(".")[2]))
+    written = Fraction(mantissa.replace(".", "")) * unit
     if isinstance(value, int):
         return value == written
-    half_unit = Decimal((0, (5,), exponent - 1))
-    return abs(Decimal(value) - written) <= half_unit
+    return abs(Fraction(value) - written) <= unit / 2
+
+
+_INFINITIES = (float("inf"), float("-inf"))
 
 
 def aligned(block: Block, gap: str = "   ") -> list[str]:

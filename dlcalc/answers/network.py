@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dlcalc.errors import NotationError, Place, Source
+from dlcalc.errors import InputError, NotationError, Place, Source
 from dlcalc.layers.shape import Layout, Shape
-from dlcalc.nets.parser import Net, Network, parse, parse_file
+from dlcalc.nets.parser import MAX_LAYERS, Net, Network, count, parse, parse_file
 
 
 def load(
@@ -44,7 +44,10 @@ def _complete(network: Network) -> tuple[Shape, Net]:
 def _joined(words: Network, file: Network) -> Network:
     """The net of a file behind the words that came with it; their INPUT goes first."""
     shape = words.input if words.input is not None else file.input
-    return Network(shape, words.net + file.net, file.source)
+    net = words.net + file.net
+    if count(net) > MAX_LAYERS:
+        raise InputError(f"words and file together have more than {MAX_LAYERS:,} layers")
+    return Network(shape, net, file.source)
 
 
 def _whole(source: Source) -> Place | None:

@@ -11,7 +11,7 @@ from dlcalc.answers.shape import answer as shape_of
 from dlcalc.errors import LayerError, ShapeError
 from dlcalc.layers.base import Tensors
 from dlcalc.layers.shape import Layout, Shape, sizes_text
-from dlcalc.layers.size import Size, product, text
+from dlcalc.layers.size import Size, product
 from dlcalc.nets.parser import Net
 from dlcalc.nets.trace import Step
 from dlcalc.result import Block, Result, Row
@@ -95,7 +95,7 @@ def grouped(size: Size) -> str:
     >>> grouped(138357544)
     '138,357,544'
     """
-    return f"{size:,}" if isinstance(size, int) else text(size)
+    return f"{size:,}" if isinstance(size, int) else str(size)
 
 
 def _counted(steps: tuple[Step, ...], prefix: str) -> tuple[Counted, ...]:
@@ -197,4 +197,4 @@ def _shapes(tensors: Tensors) -> dict[str, list[int | str]]:
 
 
 def _json(size: Size) -> int | str:
-    return size if isinstance(size, int) else text(size)
+    return size if isinstance(size, int) else str(size)

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from dlcalc.answers.network import load
-from dlcalc.errors import InputError, LayerError
+from dlcalc.errors import ClaimError, InputError, LayerError, abridged
 from dlcalc.layers.argument import Argument
 from dlcalc.layers.convention import TORCH
 from dlcalc.layers.shape import Layout, Shape, sizes_text
-from dlcalc.layers.size import Polynomial, Size, text
+from dlcalc.layers.size import Polynomial, Size, least_value, letters
 from dlcalc.layers.window import WindowLayer
 from dlcalc.nets import field as fields
 from dlcalc.nets.field import Field
@@ -80,6 +80,14 @@ class ShapeResult(Result):
         """How the input was read where that may surprise, and what layers remark."""
         return [*_reading(self.start, self.steps), *_remarks(self.steps)]
 
+    def meets(self, expected: str) -> bool:
+        """Whether the output is the expected shape. Raises `ClaimError` if that is none."""
+        for size in "".join(expected.split()).split("x"):
+            number_or_letter = size.isdigit() or (len(size) == 1 and size.isalpha())
+            if not number_or_letter and not (size and set("(+-*/") & set(size)):
+                raise ClaimError(f"--expect {abridged(expected)!r} is not a shape")
+        return super().meets(expected)
+
     def blocks(self) -> list[Block]:
         """A row for each layer: its shape, its formula, what it sees."""
         field = fields.start(self.start)
@@ -114,9 +122,17 @@ class Failed(ShapeResult):
     """What had been worked out before a layer refused its input."""
 
     def __init__(self, start: Shape, error: TraceError, batch: Size | None) -> None:
+        steps = error.trail[0].steps
         self.start = start
+        self.steps = steps
         self.error = error
         self.batch = batch
+        self.value = Batched(steps[-1].output if steps else start, batch)
+
+    def document(self) -> dict[str, object]:
+        """``input`` and the ``layers`` before the one that failed."""
+        layers = _documents(self.steps, fields.start(self.start), self.batch)
+        return {"input": Batched(self.start, self.batch).json(), "layers": layers}
 
     def blocks(self) -> list[Block]:
         """The rows up to the layer that refused, and one for it."""
@@ -127,7 +143,8 @@ class Failed(ShapeResult):
             field = [field, *fields.fields(level.steps, field)][-1]
             indent = "  " * depth
             if level.branch is None:
-                rows.append(Row((indent + level.node.text, "does not fit"), "wrong"))
+                text = _opening(level.node) + "...]" if level.node.branches else level.node.text
+                rows.append(Row((indent + text, "does not fit"), "wrong"))
                 break
             rows.append(Row((indent + _opening(level.node),)))
             for branch in level.finished:
@@ -157,7 +174,7 @@ class Batched:
 
     def json(self) -> list[int | str]:
         """The sizes, those that are unknown as strings."""
-        return [size if isinstance(size, int) else text(size) for size in self.sizes]
+        return [size if isinstance(size, int) else str(size) for size in self.sizes]
 
 
 def _rows(steps: tuple[Step, ...], field: Field, batch: Size | None, depth: int = 0) -> list[Row]:
@@ -239,26 +256,31 @@ def _number(jump: int | Fraction) -> int | float:
     return jump if isinstance(jump, int) else float(jump)
 
 
-def _walk(steps: tuple[Step, ...], field: Field) -> Iterator[tuple[Step, Field]]:
-    """Every step, those in branches too, with the field behind it."""
+def _walk(steps: tuple[Step, ...]) -> Iterator[Step]:
+    """Every step, those in branches too."""
     for step in steps:
         for branch in step.branches:
-            yield from _walk(branch, field)
-        field = fields.after(step, field)
-        yield step, field
+            yield from _walk(branch)
+        yield step
 
 
 def _limits(start: Shape, steps: tuple[Step, ...]) -> dict[str, int]:
-    """The least value of each unknown size of the input for which the net works."""
-    if not start.symbolic:
-        return {}
+    """For each unknown size its least value for which every window fits.
+
+    Where a size hangs on two letters, it stands for itself with its least value.
+    """
+    needed: dict[Size, int] = {}
+    for step in _walk(steps):
+        axes = None if step.branches else step.node.layer.axes(step.input, TORCH)
+        if axes is not None and step.input.symbolic:
+            for size, axis in zip(step.input.spatial, axes, strict=True):
+                needed[size] = max(needed.get(size, 1), axis.low)
     least: dict[str, int] = {}
-    for _, field in _walk(steps, fields.start(start)):
-        if field.chains is None:
-            continue
-        for size, chain in zip(start.spatial, field.chains, strict=True):
-            if isinstance(size, Polynomial):
-                least[str(size)] = max(least.get(str(size), 1), chain.low)
+    for size, low in needed.items():
+        if isinstance(size, Polynomial):
+            value = least_value(size, low)
+            name = next(iter(letters(size))) if value is not None else str(size)
+            least[name] = max(least.get(name, 1), low if value is None else value)
     return {name: value for name, value in sorted(least.items()) if value > 1}
 
 

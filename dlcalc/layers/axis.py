@@ -13,7 +13,7 @@ Receptive Fields of Convolutional Neural Networks", Distill, 2019.
 
 from __future__ import annotations
 
-from math import prod
+from math import gcd, prod
 from typing import TYPE_CHECKING, NamedTuple
 
 from dlcalc.layers.size import Size
@@ -150,6 +150,20 @@ class Chain(NamedTuple):
         from fractions import Fraction  # costs start-up time, and only upsampling needs it
 
         return Fraction(down, up)
+
+    @property
+    def centre(self) -> tuple[int, int]:
+        """Where in the input the first output's window has its middle, as a reduced fraction.
+
+        >>> Chain().then(Axis.window(kernel=2, stride=2, begin=0, end=0)).centre
+        (1, 2)
+        """
+        over, under = 0, 1
+        for axis in reversed(self.maps):
+            over = 2 * over * axis.s + under * (axis.extent - 1 - 2 * axis.begin)
+            under *= 2 * axis.up
+        common = gcd(over, under)
+        return over // common, under // common
 
     @property
     def begin(self) -> int:

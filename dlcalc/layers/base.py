@@ -115,9 +115,11 @@ def known_channels(shape: Shape, word: str) -> Size:
     """The channels, or a refusal where the input left them out."""
     channels = shape.channels
     if channels is None:
+        side = shape.sizes[0]
+        example = f"{side}x{side}x1" if shape.layout == "hwc" else f"1x{side}x{side}"
         raise LayerError(
             f"{word} needs the channels, but the input is one side without them",
-            f"Give the input with its channels, such as 1x{shape.sizes[0]}x{shape.sizes[0]}.",
+            f"Give the input with its channels, such as {example}.",
         )
     return channels
 

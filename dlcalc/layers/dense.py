@@ -7,7 +7,7 @@ from dlcalc.layers.axis import Axis
 from dlcalc.layers.base import Layer, Tensors, known_channels
 from dlcalc.layers.convention import Convention
 from dlcalc.layers.shape import Shape
-from dlcalc.layers.size import Size, product, text
+from dlcalc.layers.size import Size, product
 
 
 class Dense(Layer):
@@ -37,7 +37,7 @@ class Dense(Layer):
             return ""
         return (
             f"dense acts on the last axis of {shape} alone; flatten before it feeds it all "
-            f"{text(product(shape.sizes))} values"
+            f"{product(shape.sizes)!s} values"
         )
 
     def parameters(self, shape: Shape) -> Tensors:
@@ -67,9 +67,9 @@ class Flatten(Layer):
         if len(shape.sizes) == 1:
             return ""
         factors = "*".join(_factor(size) for size in shape.sizes)
-        return f"{factors} = {text(product(shape.sizes))}"
+        return f"{factors} = {product(shape.sizes)!s}"
 
 
 def _factor(size: Size) -> str:
-    shown = text(size)
+    shown = str(size)
     return shown if shown.isalnum() else f"({shown})"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dlcalc.errors import LayerError
 from dlcalc.layers.base import Layer
 from dlcalc.layers.shape import Shape, sizes_text
-from dlcalc.layers.size import Size, counterexample, text
+from dlcalc.layers.size import Size, counterexample
 
 
 class Residual(Layer):
@@ -19,8 +19,8 @@ class Residual(Layer):
     example = "64x56x56 'residual[conv:64,k3,p1 bn relu conv:64,k3,p1 bn] relu'"
 
     def merge(self, outputs: tuple[Shape, ...]) -> Shape:
-        main, skip = outputs
-        if len(main.sizes) != len(skip.sizes):
+        main, skip = _settled(outputs)
+        if len(main.sizes) != len(skip.sizes) or _side(main) != _side(skip):
             raise _mismatch(main, skip)
         for left, right in zip(main.sizes, skip.sizes, strict=True):
             _same(left, right, main, skip)
@@ -35,14 +35,14 @@ class Concat(Layer):
     example = "192x28x28 'concat[conv:64,k1 | conv:32,k1 conv:32,k3,p1]'"
 
     def merge(self, outputs: tuple[Shape, ...]) -> Shape:
-        first = outputs[0]
-        for other in outputs[1:]:
+        first, *others = _settled(outputs)
+        for other in others:
             if len(first.sizes) != len(other.sizes) or _side(first) != _side(other):
                 raise _mismatch(first, other)
             if len(first.sizes) > 1 or _side(first):
                 for left, right in zip(first.spatial, other.spatial, strict=True):
                     _same(left, right, first, other)
-        total = _total(outputs)
+        total = _total((first, *others))
         if total is None:
             return first
         if len(first.sizes) == 1:
@@ -50,10 +50,17 @@ class Concat(Layer):
         return first.with_spatial(total, first.spatial)
 
     def merge_formula(self, outputs: tuple[Shape, ...]) -> str:
-        total = _total(outputs)
+        total = _total(_settled(outputs))
         if total is None:
             return ""
-        return f"{' + '.join(text(shape.channels or 0) for shape in outputs)} = {text(total)}"
+        return f"{' + '.join(str(shape.channels or 0) for shape in outputs)} = {total!s}"
+
+
+def _settled(outputs: tuple[Shape, ...]) -> tuple[Shape, ...]:
+    """The branches' shapes; a size still open is a side if a sister branch says so."""
+    if any(_side(shape) for shape in outputs):
+        return tuple(shape.as_side() for shape in outputs)
+    return outputs
 
 
 def _side(shape: Shape) -> bool:

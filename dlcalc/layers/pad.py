@@ -8,7 +8,6 @@ from dlcalc.layers.axis import Axis
 from dlcalc.layers.base import Layer
 from dlcalc.layers.convention import Convention
 from dlcalc.layers.shape import Shape
-from dlcalc.layers.size import text
 from dlcalc.layers.window import ends_text, fixed_ends, spatial_rank
 
 
@@ -48,7 +47,7 @@ class Pad(Layer):
 
     def formula(self, shape: Shape, convention: Convention) -> str:
         shown = [
-            f"{text(n)} + {ends_text(begin, end)} = {text(n + begin + end)}"
+            f"{n!s} + {ends_text(begin, end)} = {n + begin + end!s}"
             for n, (begin, end) in zip(
                 shape.spatial, fixed_ends(self.padding, len(shape.spatial)), strict=True
             )

@@ -41,24 +41,6 @@ class _Pool(WindowLayer):
     dilation: Sizes = (1,)
     ceil: bool
 
-    def check(self) -> None:
-        if self.padding == "same":
-            return
-        for (begin, end), kernel in self._padded_kernels():
-            if max(begin, end) > kernel // 2:
-                raise LayerError(
-                    f"padding {max(begin, end)} is more than half the kernel {kernel}",
-                    f"At most p{kernel // 2} is possible here.",
-                )
-
-    def _padded_kernels(self) -> list[tuple[tuple[int, int], int]]:
-        if isinstance(self.padding, str):
-            return []
-        rank = max(len(self.padding), len(self.kernel))
-        return list(
-            zip(each(self.padding, rank, "padding"), each(self.kernel, rank, "kernel"), strict=True)
-        )
-
     def _strides(self, rank: int) -> Sizes:
         stride = self.kernel if self.stride is None else self.stride
         return each(stride, rank, "stride")
@@ -69,7 +51,16 @@ class _Pool(WindowLayer):
                 f"pooling takes no padding=same in {convention.name}",
                 "Give the padding in numbers, such as p1.",
             )
-        return fixed_ends(self.padding, rank)
+        ends = fixed_ends(self.padding, rank)
+        kernels = each(self.kernel, rank, "kernel")
+        if convention.pooling_pads_at_most_half:
+            for kernel, (begin, end) in zip(kernels, ends, strict=True):
+                if max(begin, end) > kernel // 2:
+                    raise LayerError(
+                        f"padding {max(begin, end)} is more than half the kernel {kernel}",
+                        f"At most p{kernel // 2} is possible here.",
+                    )
+        return ends
 
     def window_axes(self, rank: int, convention: Convention) -> tuple[Axis, ...]:
         return tuple(
@@ -108,7 +99,8 @@ class _Pool(WindowLayer):
         self, spatial: tuple[Size, ...], axes: tuple[Axis, ...], convention: Convention
     ) -> LayerError:
         ends = self._ends(len(axes), convention)
-        return too_small(self.kernel, self.dilation, ends, spatial, axes)
+        half = convention.pooling_pads_at_most_half
+        return too_small(self.kernel, self.dilation, ends, spatial, axes, at_most_half=half)
 
 
 class MaxPool(_Pool):

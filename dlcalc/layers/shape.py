@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from dlcalc.errors import LayerError
-from dlcalc.layers.size import Polynomial, Size, letters, text
+from dlcalc.layers.size import Polynomial, Size, letters
 
 Layout = Literal["chw", "hwc"]
 #: A bare size is one spatial side whose channels are left out, or features:
@@ -111,8 +111,8 @@ def sizes_text(sizes: tuple[Size, ...]) -> str:
     >>> sizes_text((64, letter("H"), (letter("W") + 1)//2)), sizes_text((3, 224, 224))
     ('64 x H x (W + 1)//2', '3x224x224')
     """
-    texts = [text(size) for size in sizes]
-    if all(shown.isalnum() for shown in texts):
+    texts = [str(size) for size in sizes]
+    if len(texts) == 1 or all(shown.isalnum() for shown in texts):
         return "x".join(texts)
     # A lone quotient reads well without brackets of its own, a sum does not.
     return " x ".join(
@@ -124,7 +124,8 @@ def sizes_text(sizes: tuple[Size, ...]) -> str:
 def check_sizes(shape: Shape) -> None:
     """Refuse a shape with a size beyond `MAX_SIZE`."""
     for size in shape.sizes:
-        if isinstance(size, int) and size > MAX_SIZE:
+        numbers = [size] if isinstance(size, int) else size.terms.values()
+        if max(map(abs, numbers)) > MAX_SIZE:
             raise LayerError(f"a size grows beyond {MAX_SIZE:,}")
 
 

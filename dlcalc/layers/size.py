@@ -13,7 +13,7 @@ that were reached on different ways are equal when their forms are:
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from math import gcd, isqrt
+from math import gcd
 
 from dlcalc.errors import LayerError
 
@@ -21,8 +21,7 @@ from dlcalc.errors import LayerError
 # quotients nested deeper, is refused, never computed on.
 MAX_SYMBOLS = 10_000
 MAX_DEPTH = 40
-# Looking for factors takes time that only a size short enough to read is worth.
-_MAX_FACTORED_TERMS = 64
+MAX_NUMBER = 10**15
 
 
 class Floor:
@@ -37,6 +36,8 @@ class Floor:
         self.depth = numerator.depth + 1
         if self.depth > MAX_DEPTH:
             raise LayerError(f"a size needs more than {MAX_DEPTH} quotients in one another")
+        if max(divisor, *map(abs, numerator.terms.values())) > MAX_NUMBER:
+            raise LayerError(f"a size needs numbers beyond {MAX_NUMBER:,}")
         self._hash = hash((numerator, divisor))
         self._text = ""
 
@@ -52,7 +53,9 @@ class Floor:
         return self._hash
 
     def __str__(self) -> str:
-        self._text = self._text or _floor_text(self, 0)
+        from dlcalc.layers.written import written_floor
+
+        self._text = self._text or written_floor(self, 0)
         return self._text
 
 
@@ -103,7 +106,7 @@ class Polynomial:
         terms = dict(self.terms)
         for monomial, coefficient in _terms(other).items():
             terms[monomial] = terms.get(monomial, 0) + coefficient
-        return _made(terms)
+        return made(terms)
 
     __radd__ = __add__
 
@@ -125,7 +128,7 @@ class Polynomial:
             for right, d in others.items():
                 monomial = _product(left, right)
                 terms[monomial] = terms.get(monomial, 0) + c * d
-        return _made(terms)
+        return made(terms)
 
     __rmul__ = __mul__
 
@@ -133,28 +136,36 @@ class Polynomial:
         whole: dict[Monomial, int] = {}
         rest: dict[Monomial, int] = {}
         for monomial, coefficient in self.terms.items():
-            if not monomial or coefficient % divisor == 0:
-                whole[monomial] = coefficient // divisor
-            else:
-                rest[monomial] = coefficient
+            # What divides leaves the quotient. Multiples of another quotient do so only
+            # as a whole: parting them would double the text at every level.
+            nested = coefficient % divisor != 0 and has_floor(monomial)
+            whole[monomial], remainder = (
+                (0, coefficient) if nested else divmod(coefficient, divisor)
+            )
+            if monomial and remainder:
+                rest[monomial] = remainder
         if not rest:
-            return _made(whole)
+            return made(whole)
         constant = self.terms.get((), 0) % divisor
         common = gcd(divisor, *rest.values())
         if common > 1:
             divisor //= common
             constant //= common
             rest = {monomial: c // common for monomial, c in rest.items()}
-        inner = _lone_floor(rest)
+        floors = [monomial for monomial in rest if has_floor(monomial)]
+        inner = lone_floor({floors[0]: rest[floors[0]]}) if len(floors) == 1 else None
         if inner is not None:
-            # (P//s1 + c)//s2 is (P + s1*c)//(s1*s2): how a chain of layers collapses.
-            numerator = inner.numerator + inner.divisor * constant
-            return numerator // (inner.divisor * divisor) + _made(whole)
+            # (P//s1 + Q)//s2 is (P + s1*Q)//(s1*s2): how a chain of layers collapses.
+            del rest[floors[0]]
+            numerator = inner.numerator + inner.divisor * (made(rest) + constant)
+            return numerator // (inner.divisor * divisor) + made(whole)
         atom = Floor(Polynomial({**rest, (): constant} if constant else rest), divisor)
-        return Polynomial({((atom, 1),): 1}) + _made(whole)
+        return Polynomial({((atom, 1),): 1}) + made(whole)
 
     def __str__(self) -> str:
-        return text(self)
+        from dlcalc.layers.written import written  # only unknown sizes need it
+
+        return written(self)
 
     __repr__ = __str__
 
@@ -180,17 +191,29 @@ def product(sizes: Iterable[Size]) -> Size:
 
 
 def quotient(size: Size, divisor: Size) -> Size | None:
-    """The quotient where that is a whole number for every value of the letters, else None.
+    """The quotient by a number or a single product of letters, where it has no remainder.
+
+    It is None where a remainder is possible, and where that cannot be told.
 
     >>> C = letter("C")
-    >>> quotient(64*C, 2), quotient(C, C), quotient(C, 2), quotient(7, 2)
-    (32*C, 1, None, None)
+    >>> quotient(64*C, 2), quotient(6*C, 2*C), quotient(C, 2), quotient(7, 2)
+    (32*C, 3, None, None)
     """
-    if isinstance(divisor, int):
-        if any(c % divisor for c in _terms(size).values()):
+    if size == divisor:
+        return 1
+    if len(_terms(divisor)) != 1:
+        return None
+    ((shared, number),) = _terms(divisor).items()
+    terms: dict[Monomial, int] = {}
+    for monomial, coefficient in _terms(size).items():
+        powers = dict(monomial)
+        for atom, power in shared:
+            powers[atom] = powers.get(atom, 0) - power
+        if coefficient % number or min(powers.values(), default=0) < 0:
             return None
-        return size // divisor
-    return 1 if size == divisor else None
+        kept = tuple((atom, power) for atom, power in powers.items() if power)
+        terms[kept] = coefficient // number
+    return made(terms)
 
 
 def letters(size: Size) -> set[str]:
@@ -224,33 +247,41 @@ def evaluate(size: Size, values: Mapping[str, int]) -> int:
 
 
 def counterexample(left: Size, right: Size) -> dict[str, int] | None:
-    """Values of the letters for which two sizes differ, or None if none was found."""
+    """Values of the letters for which two sizes exist and differ, or None if none was found."""
     names = sorted(letters(left) | letters(right))
-    for base in range(1, 200):
-        values = {name: base + 37 * i for i, name in enumerate(names)}
-        if evaluate(left, values) != evaluate(right, values):
+    for base in range(1, 400):
+        # Equal values first, then scattered ones, lest sizes agree on the diagonal alone.
+        spread = 0 if base < 200 else base
+        values = {name: 1 + (base + spread * i * i) % 199 for i, name in enumerate(names)}
+        sizes = evaluate(left, values), evaluate(right, values)
+        if min(sizes) > 0 and sizes[0] != sizes[1]:
             return values
     return None
 
 
-def text(size: Size) -> str:
-    """The size as Python would evaluate it, factored where factors are short to find.
+def least_value(size: Size, bound: int) -> int | None:
+    """The least value of its only letter for which the size is at least the bound.
 
-    >>> C, H, W = map(letter, "CHW")
-    >>> text(9*C*(H - 2)*(W - 2)*64)
-    '576*C*(H - 2)*(W - 2)'
+    A size grows with its letter. None if it has not just one letter, or never
+    reaches the bound.
+
+    >>> least_value((letter("H") - 4)//2, 5)
+    14
     """
-    if isinstance(size, int):
-        return str(size)
-    number, parts = _factors(size)
-    if len(parts) == 1 and _lone_floor(_without_constant(parts[0])) is None:
-        return _sum_text(size)
-    if len(parts) == 1 and number == 1:
-        return _sum_text(parts[0])
-    texts = [_factor_text(part) for part in parts]
-    if abs(number) != 1:
-        texts.insert(0, str(abs(number)))
-    return ("-" if number < 0 else "") + "*".join(texts)
+    names = letters(size)
+    if len(names) != 1:
+        return None
+    (name,) = names
+    low, high = 0, MAX_NUMBER
+    if evaluate(size, {name: high}) < bound:
+        return None
+    while high - low > 1:
+        middle = (low + high) // 2
+        if evaluate(size, {name: middle}) < bound:
+            low = middle
+        else:
+            high = middle
+    return high
 
 
 def _terms(size: Size) -> Mapping[Monomial, int]:
@@ -259,7 +290,8 @@ def _terms(size: Size) -> Mapping[Monomial, int]:
     return {(): size} if size else {}
 
 
-def _made(terms: Mapping[Monomial, int]) -> Size:
+def made(terms: Mapping[Monomial, int]) -> Size:
+    """The size of these terms: a number if no letter is left."""
     kept = {monomial: c for monomial, c in terms.items() if c}
     if not kept:
         return 0
@@ -268,11 +300,7 @@ def _made(terms: Mapping[Monomial, int]) -> Size:
     return Polynomial(kept)
 
 
-def _without_constant(size: Polynomial) -> dict[Monomial, int]:
-    return {monomial: c for monomial, c in size.terms.items() if monomial}
-
-
-def _lone_floor(terms: Mapping[Monomial, int]) -> Floor | None:
+def lone_floor(terms: Mapping[Monomial, int]) -> Floor | None:
     """The floored quotient that these terms are, if they are just one, once."""
     if len(terms) != 1:
         return None
@@ -283,7 +311,13 @@ def _lone_floor(terms: Mapping[Monomial, int]) -> Floor | None:
     return atom if isinstance(atom, Floor) else None
 
 
-def _rank(atom: Atom) -> tuple[bool, str]:
+def has_floor(monomial: Monomial) -> bool:
+    """Whether a quotient is among the factors."""
+    return any(isinstance(atom, Floor) for atom, _ in monomial)
+
+
+def rank(atom: Atom) -> tuple[bool, str]:
+    """The order of atoms: letters first."""
     return (isinstance(atom, Floor), str(atom))
 
 
@@ -293,101 +327,4 @@ def _product(left: Monomial, right: Monomial) -> Monomial:
         powers[atom] = powers.get(atom, 0) + power
     if len(powers) <= 1:
         return tuple(powers.items())
-    return tuple(sorted(powers.items(), key=lambda item: _rank(item[0])))
-
-
-def _factors(size: Polynomial) -> tuple[int, list[Polynomial]]:
-    """A number and polynomials whose product is the size: its linear factors, then the rest."""
-    number = gcd(*size.terms.values())
-    if next(iter(_ordered(size)))[1] < 0:
-        number = -number
-    rest: Size = _made({monomial: c // number for monomial, c in size.terms.items()})
-    parts: list[Polynomial] = []
-    few = len(size.terms) <= _MAX_FACTORED_TERMS
-    atoms = {atom for monomial in size.terms for atom, _ in monomial} if few else set()
-    for atom in sorted(atoms, key=_rank):
-        while isinstance(rest, Polynomial):
-            found = _linear_factor(rest, atom)
-            if found is None:
-                break
-            part, rest = found
-            parts.append(part)
-    if not isinstance(rest, Polynomial):
-        return number * rest, parts
-    return number, [*parts, rest]
-
-
-def _linear_factor(size: Polynomial, atom: Atom) -> tuple[Polynomial, Size] | None:
-    """(atom + c, size/(atom + c)) for a whole c for which that divides, or None."""
-    degrees: dict[int, dict[Monomial, int]] = {}
-    for monomial, coefficient in size.terms.items():
-        power = dict(monomial).get(atom, 0)
-        rest = tuple(item for item in monomial if item[0] != atom)
-        degrees.setdefault(power, {})[rest] = coefficient
-    top = max(degrees)
-    if top == 0:
-        return None
-    coefficients = [_made(degrees.get(power, {})) for power in range(top, -1, -1)]
-    lowest = degrees.get(0, {})
-    for root in [0] if not lowest else _divisors(gcd(*lowest.values())):
-        divided: Size = 0
-        carry: Size = 0
-        base = Polynomial({((atom, 1),): 1})
-        for place, part in enumerate(coefficients[:-1]):
-            carry = part + carry * root
-            divided = divided + carry * product([base] * (top - 1 - place))
-        if coefficients[-1] + carry * root == 0:
-            factor = base - root
-            assert isinstance(factor, Polynomial)
-            return factor, divided
-    return None
-
-
-def _divisors(number: int) -> list[int]:
-    """The whole numbers that divide it, of both signs; none if it is too large to try."""
-    if number > 1_000_000:
-        return []
-    small = [d for d in range(1, isqrt(number) + 1) if number % d == 0]
-    divisors = sorted({*small, *(number // d for d in small)})
-    return [sign * d for d in divisors for sign in (1, -1)]
-
-
-def _ordered(size: Polynomial) -> list[tuple[Monomial, int]]:
-    """The terms as people order them: highest degree first, then by name."""
-
-    def key(term: tuple[Monomial, int]) -> tuple[int, list[tuple[bool, str]]]:
-        monomial = term[0]
-        return (-sum(power for _, power in monomial), [_rank(atom) for atom, _ in monomial])
-
-    return sorted(size.terms.items(), key=key)
-
-
-def _factor_text(part: Polynomial) -> str:
-    shown = _sum_text(part)
-    return shown if shown.isalpha() else f"({shown})"
-
-
-def _sum_text(size: Polynomial) -> str:
-    constant = size.terms.get((), 0)
-    lone = _lone_floor(_without_constant(size))
-    if lone is not None:
-        return _floor_text(lone, constant)
-    shown = ""
-    for monomial, coefficient in _ordered(size):
-        factors = [str(abs(coefficient))] if abs(coefficient) != 1 or not monomial else []
-        for atom, power in monomial:
-            factors += [atom if isinstance(atom, str) else f"({atom})"] * power
-        sign = "-" if coefficient < 0 else "+"
-        joined = "*".join(factors)
-        if shown:
-            shown += f" {sign} {joined}"
-        else:
-            shown = joined if coefficient > 0 else "-" + joined
-    return shown
-
-
-def _floor_text(atom: Floor, constant: int) -> str:
-    """The quotient plus a constant, the constant drawn into the numerator."""
-    numerator = atom.numerator + atom.divisor * constant
-    shown = text(numerator)
-    return f"{shown if shown.isalpha() else f'({shown})'}//{atom.divisor}"
+    return tuple(sorted(powers.items(), key=lambda item: rank(item[0])))

@@ -10,7 +10,7 @@ from dlcalc.layers.axis import Axis
 from dlcalc.layers.base import DoesNotFit, Layer
 from dlcalc.layers.convention import Convention
 from dlcalc.layers.shape import Shape
-from dlcalc.layers.size import Size, text
+from dlcalc.layers.size import Size
 
 T = TypeVar("T")
 Ends = tuple[tuple[int, int], ...]
@@ -33,7 +33,11 @@ DILATION = Argument(
     positional=False,
 )
 
-_FORMS = {1: "CxL", 2: "CxHxW", 3: "CxDxHxW"}
+_FORMS = {
+    "chw": {1: "CxL", 2: "CxHxW", 3: "CxDxHxW"},
+    "hwc": {1: "LxC", 2: "HxWxC", 3: "DxHxWxC"},
+}
+_EXAMPLES = {"chw": "3x32x32", "hwc": "32x32x3"}
 
 
 class WindowLayer(Layer):
@@ -70,7 +74,7 @@ class WindowLayer(Layer):
         spatial = shape.spatial
         rank = len(spatial)
         shown = [
-            f"{self.axis_formula(text(n), position, rank, convention)} = {text(axis.size(n))}"
+            f"{self.axis_formula(str(n), position, rank, convention)} = {axis.size(n)!s}"
             for position, (n, axis) in enumerate(
                 zip(spatial, self.window_axes(rank, convention), strict=True)
             )
@@ -97,14 +101,15 @@ def spatial_rank(layer: Layer, shape: Shape) -> int:
     if rank < 1:
         raise LayerError(
             f"{word} needs at least one spatial axis, but gets {shape} features",
-            "Give it channels and sides, such as 3x32x32; flatten comes after it.",
+            f"Give it channels and sides, such as {_EXAMPLES[shape.layout]}.",
         )
     if rank > 3:
         raise LayerError(f"{word} moves along at most 3 spatial axes, but gets {shape}")
     if layer.rank is not None and layer.rank != rank:
+        form = _FORMS[shape.layout][layer.rank]
         raise LayerError(
-            f"{word}{layer.rank}d needs {_FORMS[layer.rank]}, but gets {shape}",
-            f"Write {word}, which follows its input, or give {_FORMS[layer.rank]}.",
+            f"{word}{layer.rank}d needs {form}, but gets {shape}",
+            f"Write {word}, which follows its input, or give {form}.",
         )
     return rank
 
@@ -134,7 +139,13 @@ def ends_text(begin: int, end: int) -> str:
 
 
 def too_small(
-    kernel: Sizes, dilation: Sizes, ends: Ends, spatial: tuple[Size, ...], axes: tuple[Axis, ...]
+    kernel: Sizes,
+    dilation: Sizes,
+    ends: Ends,
+    spatial: tuple[Size, ...],
+    axes: tuple[Axis, ...],
+    *,
+    at_most_half: bool = False,
 ) -> DoesNotFit:
     """The refusal of a window larger than its padded input, with the padding that mends it."""
     rank = len(axes)
@@ -153,6 +164,8 @@ def too_small(
         for (begin, end), n, axis in zip(ends, spatial, axes, strict=True)
         for more in [-(-(max(axis.low - n, 0)) // 2) if isinstance(n, int) else 0]
     ]
+    if at_most_half and any(max(e) > k // 2 for e, k in zip(wanted, kernels, strict=True)):
+        return DoesNotFit(rule, axes)
     return DoesNotFit(rule, axes, padding_text(wanted))
 
 
@@ -166,4 +179,4 @@ def padding_text(ends: list[tuple[int, int]]) -> str:
 
 
 def _by(sizes: tuple[Size, ...]) -> str:
-    return "x".join(text(size) for size in sizes)
+    return "x".join(str(size) for size in sizes)

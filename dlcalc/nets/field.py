@@ -9,9 +9,10 @@ from dlcalc.layers.convention import TORCH, Convention
 from dlcalc.layers.shape import Shape
 from dlcalc.nets.trace import Step
 
-
-# Down and up again this often is no net that anybody looks through; it bounds the time.
+# Down and up again this often, or seeing this much, is no net that anybody looks
+# through: giving up there bounds time and memory.
 _MAX_MAPS = 32
+_MAX_EXTENT = 10**15
 
 
 class Field(NamedTuple):
@@ -29,7 +30,12 @@ class Field(NamedTuple):
         if self.chains is None or axes is None or len(axes) != len(self.chains):
             return Field(None)
         chains = tuple([c.then(a) for c, a in zip(self.chains, axes, strict=True)])
-        return Field(None if any(len(chain.maps) > _MAX_MAPS for chain in chains) else chains)
+        return Field(None if any(map(_endless, chains)) else chains)
+
+
+def _endless(chain: Chain) -> bool:
+    last = chain.maps[-1]
+    return len(chain.maps) > _MAX_MAPS or max(last.extent, last.s, last.up) > _MAX_EXTENT
 
 
 def start(shape: Shape) -> Field:
@@ -98,9 +104,8 @@ def _misalignment(chains: tuple[Chain, ...]) -> str:
     jumps = {chain.jump for chain in chains}
     if len(jumps) > 1:
         return f"the branches move by {' and '.join(map(str, sorted(jumps)))}"
-    # Twice the centre of what the first output sees, so that it is whole.
-    centres = sorted({sum(chain.seen(0)) for chain in chains})
+    centres = sorted({chain.centre for chain in chains}, key=lambda pair: pair[0] / pair[1])
     if len(centres) > 1:
-        shown = " and ".join(str(c // 2 if c % 2 == 0 else c / 2) for c in centres)
-        return f"the branches are centred at {shown}"
+        shown = [str(over) if under == 1 else f"{over}/{under}" for over, under in centres]
+        return f"the branches are centred at {' and '.join(shown)}"
     return ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dlcalc.layers.shape import Shape, sizes_text
+from dlcalc.layers.shape import MAX_SIZE, Shape, sizes_text
 from dlcalc.layers.size import Size
 from dlcalc.nets import field as fields
 from dlcalc.nets.parser import Net
@@ -42,6 +42,8 @@ def least_input(error: TraceError, start: Shape, net: Net) -> tuple[Size, ...] |
             max(side, chain.low) if isinstance(side, int) else side
             for side, chain in zip(sides, needed, strict=True)
         )
+        if any(isinstance(side, int) and side > MAX_SIZE for side in sides):
+            return None
         try:
             trace(net, start.with_sides(sides))
         except TraceError as again:

@@ -6,7 +6,7 @@
     layer = NAME [ ":" arg { "," arg } ] [ "[" net { "|" net } "]" ]
 
 Words are read in `dlcalc.nets.word`. Untrusted text is bounded here: brackets
-may nest 100 deep and a net may unroll to 100,000 layers.
+may nest 100 deep, and a net may unroll to 100,000 layers.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from dlcalc.nets.word import WordError, read_word
 
 MAX_DEPTH = 100
 MAX_LAYERS = 100_000
+MAX_AXES = 8
 
 
 class Node(NamedTuple):
@@ -155,6 +156,8 @@ class _Parser:
                 )
             return None
         self.position += 1
+        if token.text.count("x") >= MAX_AXES:
+            raise self._error(f"INPUT may have at most {MAX_AXES} axes", token)
         sizes: list[Size] = []
         start = token.start
         for word in token.text.split("x"):
@@ -183,6 +186,12 @@ class _Parser:
             item, layers = self._item(depth)
             items.append(item)
             count += layers
+            if count > MAX_LAYERS:
+                raise self._error(
+                    f"with {abridged(token.text)} the net has {count:,} layers; at most "
+                    f"{MAX_LAYERS:,} are taken",
+                    token,
+                )
 
     def _item(self, depth: int) -> tuple[Node | Group, int]:
         first = self._peek()
@@ -194,31 +203,29 @@ class _Parser:
         elif token.kind == "word":
             item, layers = self._layer(token, depth)
         else:
-            raise self._error(f"{first.text} stands before nothing to repeat", first)
-        if times is not None:
-            layers *= times
-            item = Group((item,), times)
-        if layers > MAX_LAYERS:
-            raise self._error(
-                f"{first.text} makes {layers:,} layers; a net may have at most {MAX_LAYERS:,}",
-                first,
-            )
-        return item, layers
+            raise self._nothing_to_repeat(first)
+        if times is None:
+            return item, layers
+        shape = item.input if isinstance(item, Group) else None
+        return Group((item,), times, None, shape), layers * times
 
     def _times(self, token: _Token) -> int:
         self.position += 1
         digits = token.text[:-1]
         if self._peek().start != token.end:
-            raise self._error(
-                f"{abridged(token.text)} stands before nothing to repeat",
-                token,
-                "Write it right before a layer or a bracket, as in '3*[conv:64,k3,p1 relu]'.",
-            )
+            raise self._nothing_to_repeat(token)
         if len(digits) > len(str(MAX_LAYERS)):
             raise self._error(f"a net may have at most {MAX_LAYERS:,} layers", token)
         if int(digits) == 0:
             raise self._error("a layer repeats at least once, not 0 times", token)
         return int(digits)
+
+    def _nothing_to_repeat(self, token: _Token) -> InputError:
+        return self._error(
+            f"{abridged(token.text)} stands before nothing to repeat",
+            token,
+            "Write it right before a layer or a bracket, as in '3*[conv:64,k3,p1 relu]'.",
+        )
 
     def _bracket(self, opening: _Token, depth: int) -> tuple[Group, int]:
         branches, layers = self._branches(opening, depth)
@@ -257,7 +264,7 @@ class _Parser:
         self.position += 1
         group = self._named(token)
         if group is not None:
-            return group, _count(group.body)
+            return group, count(group.body)
         try:
             layer = read_word(token.text)
         except WordError as error:
@@ -277,8 +284,9 @@ class _Parser:
         branches, layers = self._branches(opening, depth)
         end = self.tokens[self.position - 1].end
         if not least <= len(branches) <= most:
+            taken = f"at least {least}" if len(branches) < least else f"at most {most}"
             raise self._error(
-                f"{token.text} takes {least} to {most} branches, not {len(branches)}",
+                f"{token.text} takes {taken} branches, not {len(branches)}",
                 _Token("word", "", token.start, end),
                 layer.hint(),
             )
@@ -304,7 +312,9 @@ class _Parser:
         return Group(network.net, 1, place, network.input)
 
     def _path(self, word: str) -> bool:
-        return ":" not in word and ("." in word or "/" in word)
+        # A number with a point, such as 3.5x3, is a wrong INPUT rather than a file.
+        pointed = "." in word and word.strip("0123456789.x") != ""
+        return ":" not in word and ("/" in word or pointed)
 
     def _error(self, rule: str, token: _Token, mend: str = "") -> InputError:
         place = Place(self.source, token.start, token.end)
@@ -332,12 +342,12 @@ def built_in(name: str, layout: Layout = "chw") -> Network:
     return network._replace(input=Shape((*shape.sizes[1:], shape.sizes[0]), layout))
 
 
-def _count(net: Net) -> int:
+def count(net: Net) -> int:
     """How many layers a net unrolls to, those in branches included."""
     total = 0
     for item in net:
         if isinstance(item, Group):
-            total += item.times * _count(item.body)
+            total += item.times * count(item.body)
         else:
-            total += 1 + sum(_count(branch) for branch in item.branches)
+            total += 1 + sum(count(branch) for branch in item.branches)
     return total

@@ -76,7 +76,7 @@ def trace(
     for node, where in unroll(net, place):
         try:
             if node.branches:
-                branches, output = _branched(node, where, shape, convention, tuple(steps))
+                branches, output = _branched(node, where, shape, convention, steps)
             else:
                 branches, output = (), node.layer.output_shape(shape, convention)
             check_sizes(output)
@@ -88,7 +88,7 @@ def trace(
 
 
 def _branched(
-    node: Node, place: Place, shape: Shape, convention: Convention, before: tuple[Step, ...]
+    node: Node, place: Place, shape: Shape, convention: Convention, before: list[Step]
 ) -> tuple[tuple[tuple[Step, ...], ...], Shape]:
     """The branches of a layer, each traced, and what they become together."""
     branches: list[tuple[Step, ...]] = []
@@ -98,7 +98,7 @@ def _branched(
         try:
             branches.append(trace(branch, shape, convention, named))
         except TraceError as error:
-            level = Level(before, node, shape, tuple(branches), number)
+            level = Level(tuple(before), node, shape, tuple(branches), number)
             error.trail.insert(0, level)
             raise
     outputs = [branch[-1].output for branch in branches]

@@ -125,9 +125,9 @@ def test_misaligned_branches_are_reported_and_no_others(
 @pytest.mark.parametrize(
     ("net", "misaligned"),
     [
-        ("3x8x8 concat[conv:4,k3,p1 | conv:4,k2,p=0+1]", "centred at 0 and 0.5"),
+        ("3x8x8 concat[conv:4,k3,p1 | conv:4,k2,p=0+1]", "centred at 0 and 1/2"),
         ("3x8x8 concat[conv:4,k3,p1 | conv:4,k5,p=0+4]", "centred at 0 and 2"),
-        ("3x8x8 concat[conv:4,k3,p1 | conv:4,k2x3,p=0+1x1]", "centred at 0 and 0.5"),
+        ("3x8x8 concat[conv:4,k3,p1 | conv:4,k2x3,p=0+1x1]", "centred at 0 and 1/2"),
         ("3x1x8 residual[conv:3,k3,s2x1,p1]", "move by 1 and 2"),
         ("3x8x8 concat[conv:4,k3,p1 | conv:4,k1]", ""),
         ("3x8x8 concat[maxpool:3,s2,p1 | conv:4,k3,s2,p1 | conv:4,k1,s2]", ""),
