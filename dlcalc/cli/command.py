@@ -19,6 +19,24 @@ _NEGATIVE = (*(f"-{digit}" for digit in "0123456789."), "-inf", "-nan")
 _MARK = "\0"
 
 
+def help_option() -> click.Option:
+    """``-h`` and ``--help``; click's own would look for a translation at every start."""
+    return click.Option(
+        ["-h", "--help"],
+        is_flag=True,
+        is_eager=True,
+        expose_value=False,
+        callback=_print_help,
+        help="Show this message and exit.",
+    )
+
+
+def _print_help(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+    if value and not ctx.resilient_parsing:
+        click.echo(ctx.get_help())
+        ctx.exit()
+
+
 def _common_options() -> list[click.Parameter]:
     return [
         click.Option(["--json"], is_flag=True, help="Print one JSON document."),
@@ -32,6 +50,7 @@ def _common_options() -> list[click.Parameter]:
             default="auto",
             help="When to colour; NO_COLOR is heeded.",
         ),
+        help_option(),
     ]
 
 
@@ -39,7 +58,7 @@ class Command(click.Command):
     """A command whose function returns a `Result`, or an exit code if it has printed itself."""
 
     def __init__(self, *args: Any, examples: Sequence[str] = (), **settings: Any) -> None:
-        super().__init__(*args, **settings)
+        super().__init__(*args, **{**settings, "add_help_option": False})
         self.examples = tuple(examples)
         self.params += _common_options()
 
@@ -47,9 +66,16 @@ class Command(click.Command):
         """The option parser, made to take negative numbers for operands."""
         parser = super().make_parser(ctx)
         parse = parser.parse_args
+        longs = {
+            short: long
+            for option in self.params
+            if isinstance(option, click.Option) and option.is_flag and len(option.opts) == 2
+            for short, long in [sorted(option.opts, key=len)]
+        }
 
         def parse_marked(args: list[str]) -> Any:
-            values, rest, order = parse(args=[_marked(word) for word in args])
+            # For a lone short flag click first looks among the long ones for what was meant.
+            values, rest, order = parse(args=[_marked(longs.get(word, word)) for word in args])
             return {name: _unmarked(value) for name, value in values.items()}, rest, order
 
         setattr(parser, "parse_args", parse_marked)  # noqa: B010 (mypy forbids the assignment)
@@ -95,10 +121,7 @@ def command(name: str, *examples: str) -> Callable[[Callable[..., Any]], click.C
         name,
         cls=Command,
         examples=examples,
-        context_settings={
-            "help_option_names": ["-h", "--help"],
-            "max_content_width": EXAMPLES_WIDTH,
-        },
+        context_settings={"max_content_width": EXAMPLES_WIDTH},
     )
 
 

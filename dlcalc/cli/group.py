@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from importlib import import_module
+from typing import Any
 
 import click
 
-from dlcalc.cli.command import EXAMPLES_WIDTH, write_examples
+from dlcalc.cli.command import EXAMPLES_WIDTH, help_option, write_examples
 from dlcalc.errors import nearest
 
 #: Name of a command: the attribute of ``dlcalc.cli.<module>`` that is it, and its summary.
@@ -26,6 +27,10 @@ EXAMPLES = (
 
 class Group(click.Group):
     """A group whose commands are in a static table."""
+
+    def __init__(self, *args: Any, **settings: Any) -> None:
+        super().__init__(*args, **{**settings, "add_help_option": False})
+        self.params.append(help_option())
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The names, in the order of the table."""
@@ -81,15 +86,11 @@ def _print_completion(ctx: click.Context, param: click.Parameter, value: str | N
         ctx.exit()
 
 
-def _print_help(ctx: click.Context) -> None:
-    click.echo(ctx.get_help())
-
-
 @click.group(
     "dlcalc",
     cls=Group,
     invoke_without_command=True,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": EXAMPLES_WIDTH},
+    context_settings={"max_content_width": EXAMPLES_WIDTH},
 )
 @click.option(
     "--version",
@@ -111,4 +112,4 @@ def _print_help(ctx: click.Context) -> None:
 def dlcalc(ctx: click.Context) -> None:
     """The command-line calculator for deep learning."""
     if ctx.invoked_subcommand is None:
-        _print_help(ctx)
+        click.echo(ctx.get_help())
