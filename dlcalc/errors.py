@@ -62,13 +62,17 @@ class InputError(DlcalcError):
         # What had been worked out before the error: a Result, or None.
         self.worked = worked
 
-    def report(self) -> str:
-        """The message for a person: the rule, the place marked, the mend."""
-        lines = [self.headline() + ("" if self.rule.endswith((".", "?")) else ".")]
+    def report(self, prefix: str = "", width: int | None = None) -> str:
+        """The message for a person: the rule behind a prefix, the place marked, the mend.
+
+        Sentences are wrapped to a width, if one is given.
+        """
+        headline = prefix + self.headline() + ("" if self.rule.endswith((".", "?")) else ".")
+        lines = wrapped(headline, width)
         if self.place is not None:
             lines += _marked(self.place)
         if self.mend:
-            lines.append("  " + self.mend)
+            lines += wrapped("  " + self.mend, width)
         return "\n".join(lines)
 
     def headline(self) -> str:
@@ -103,8 +107,17 @@ class LayerError(DlcalcError):
         self.mend = mend
 
 
-# What fits beside the two columns of indentation on a terminal of 80 columns.
-_MARKED_WIDTH = 76
+# What fits between indentation and dots on a terminal of 80 columns.
+_MARKED_WIDTH = 70
+
+
+def wrapped(sentence: str, width: int | None) -> list[str]:
+    """A sentence as lines of a width, or as one line if there is none."""
+    if width is None or display_width(sentence) <= width:
+        return [sentence]
+    from textwrap import wrap
+
+    return wrap(sentence, max(width, 20), subsequent_indent="  ", break_on_hyphens=False)
 
 
 def _marked(place: Place) -> list[str]:

@@ -11,7 +11,7 @@ import os
 import sys
 from typing import NamedTuple, TextIO
 
-from dlcalc.errors import InputError
+from dlcalc.errors import InputError, wrapped
 from dlcalc.result import Block, Result
 
 _STYLES = {"answer": "bold green", "wrong": "bold red", "aside": "dim", "": ""}
@@ -34,7 +34,7 @@ def emit(result: Result, form: Form) -> int:
         print(result.terse())
     else:
         for note in result.notes:
-            print(f"dlcalc: note: {note}", file=sys.stderr)
+            print(*wrapped(f"dlcalc: note: {note}", message_width()), sep="\n", file=sys.stderr)
         show(result.blocks(), sys.stdout, form.color)
     if form.expect is None or result.meets(form.expect):
         return 0
@@ -47,6 +47,14 @@ def show_worked(error: InputError, form: Form) -> None:
     """What had been worked out before an error, unless only a value was wanted."""
     if isinstance(error.worked, Result) and not (form.quiet or form.json):
         show(error.worked.blocks(), sys.stderr, form.color)
+
+
+def message_width() -> int | None:
+    """The columns for messages where a person reads them; None elsewhere."""
+    try:
+        return os.get_terminal_size(sys.stderr.fileno()).columns - 1
+    except OSError:
+        return None
 
 
 def show(blocks: list[Block], stream: TextIO, color: str) -> None:

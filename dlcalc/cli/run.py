@@ -48,7 +48,12 @@ def _guarded(arguments: list[str]) -> int:
 
 
 def _refuse(error: DlcalcError) -> int:
-    _say(f"dlcalc: {error.report() if isinstance(error, InputError) else error}")
+    from dlcalc.cli.output import message_width
+
+    if isinstance(error, InputError):
+        _say(error.report("dlcalc: ", message_width()))
+    else:
+        _say(f"dlcalc: {error}")
     return error.exit_code
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 
 import click
 
-from dlcalc.cli.output import Form
+from dlcalc.cli.output import Form, message_width
 from dlcalc.errors import InputError
 from dlcalc.nets.files import MAX_BYTES, decode
 from dlcalc.result import Result
@@ -40,7 +40,7 @@ def answer_lines(answer: Answer, form: Form) -> int:
 
 def _write_text(number: int, result: Result | None, error: InputError | None) -> None:
     if error is not None:
-        sys.stderr.write(f"dlcalc: {error.report()}\n")
+        sys.stderr.write(error.report("dlcalc: ", message_width()) + "\n")
     sys.stdout.write(f"{result.terse() if result else ''}\n")
 
 
