@@ -5,7 +5,7 @@ from __future__ import annotations
 from dlcalc.errors import LayerError
 from dlcalc.layers.base import Layer
 from dlcalc.layers.shape import Shape, sizes_text
-from dlcalc.layers.size import Size, counterexample
+from dlcalc.layers.size import Size, counterexample, evaluate
 
 
 class Residual(Layer):
@@ -91,7 +91,7 @@ def _same(left: Size, right: Size, first: Shape, second: Shape) -> None:
     given = ", ".join(f"{name} = {value}" for name, value in values.items())
     raise LayerError(
         f"the branches give {first} and {second}, which differ",
-        f"For example with {given}; only with numbers for the letters can this be decided.",
+        f"For example with {given}: {evaluate(left, values)} and {evaluate(right, values)}.",
     )
 
 
