@@ -124,11 +124,11 @@ __dlcalc_table() {
             kinds='net+'
             ;;
         layers)
-            options='--json: -q: --quiet: --expect:text --color:=auto,always,never -h: --help:'
+            options='--json: -q: --quiet: --color:=auto,always,never -h: --help:'
             kinds='layers'
             ;;
         zoo)
-            options='--json: -q: --quiet: --expect:text --color:=auto,always,never -h: --help:'
+            options='--json: -q: --quiet: --color:=auto,always,never -h: --help:'
             kinds='zoo'
             ;;
         *) options='' kinds='' ;;

@@ -292,14 +292,12 @@ complete -c dlcalc -n '__dlcalc_is params; and __dlcalc_path' -F
 
 complete -c dlcalc -n '__dlcalc_is layers' -l json -d 'Print one JSON document.'
 complete -c dlcalc -n '__dlcalc_is layers' -s q -l quiet -d 'Print the bare value.'
-complete -c dlcalc -n '__dlcalc_is layers' -l expect -x -d 'Exit with 1 unless the answer is this one.'
 complete -c dlcalc -n '__dlcalc_is layers' -l color -x -a 'auto always never' -d 'When to colour; NO_COLOR is heeded.'
 complete -c dlcalc -n '__dlcalc_is layers' -s h -l help -d 'Show this message and exit.'
 complete -c dlcalc -n '__dlcalc_is layers' -a '(__dlcalc_layers)'
 
 complete -c dlcalc -n '__dlcalc_is zoo' -l json -d 'Print one JSON document.'
 complete -c dlcalc -n '__dlcalc_is zoo' -s q -l quiet -d 'Print the bare value.'
-complete -c dlcalc -n '__dlcalc_is zoo' -l expect -x -d 'Exit with 1 unless the answer is this one.'
 complete -c dlcalc -n '__dlcalc_is zoo' -l color -x -a 'auto always never' -d 'When to colour; NO_COLOR is heeded.'
 complete -c dlcalc -n '__dlcalc_is zoo' -s h -l help -d 'Show this message and exit.'
 complete -c dlcalc -n '__dlcalc_is zoo' -a '(__dlcalc_zoo)'

@@ -10,13 +10,18 @@ The Python surface is the functions behind the commands, loaded when first used:
 """
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "params", "shape"]
+__all__ = ["ClaimError", "InputError", "__version__", "params", "shape"]
 
 
 def __getattr__(name: str) -> object:
-    # Importing dlcalc must cost nothing, so the functions come on demand.
-    if name in __all__:
-        from importlib import import_module
+    # Importing dlcalc must cost nothing, so everything comes on demand.
+    if name not in __all__:
+        raise AttributeError(f"module 'dlcalc' has no attribute {name!r}")
+    from importlib import import_module
 
-        return getattr(import_module(f"dlcalc.answers.{name}"), name)
-    raise AttributeError(f"module 'dlcalc' has no attribute {name!r}")
+    home = "dlcalc.errors" if name.endswith("Error") else f"dlcalc.answers.{name}"
+    return getattr(import_module(home), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -70,7 +70,7 @@ class InputError(DlcalcError):
         headline = prefix + self.headline() + ("" if self.rule.endswith((".", "?")) else ".")
         lines = wrapped(headline, width)
         if self.place is not None:
-            lines += _marked(self.place)
+            lines += _marked(self.place, width or 79)
         if self.mend:
             lines += wrapped("  " + self.mend, width)
         return "\n".join(lines)
@@ -92,23 +92,15 @@ class ShapeError(InputError):
     """A net in proper notation through which its input does not fit."""
 
 
-class LayerError(DlcalcError):
+class LayerError(InputError):
     """A layer's own refusal: it knows the rule and the mend, but not its place.
 
     The inner half of a two-level error: the network that asked adds the place
     and raises a `ShapeError` or `NotationError`.
     """
 
-    exit_code = 2
-
     def __init__(self, rule: str, mend: str = "") -> None:
-        super().__init__(rule)
-        self.rule = rule
-        self.mend = mend
-
-
-# What fits between indentation and dots on a terminal of 80 columns.
-_MARKED_WIDTH = 70
+        super().__init__(rule, mend=mend)
 
 
 def wrapped(sentence: str, width: int | None) -> list[str]:
@@ -120,8 +112,10 @@ def wrapped(sentence: str, width: int | None) -> list[str]:
     return wrap(sentence, max(width, 20), subsequent_indent="  ", break_on_hyphens=False)
 
 
-def _marked(place: Place) -> list[str]:
+def _marked(place: Place, width: int) -> list[str]:
     """The line of the source that holds the place, and carets below it."""
+    # Indentation and the dots at both ends take 8 columns.
+    room = max(width - 8, 12)
     text, start, end = place
     line_start = text.text.rfind("\n", 0, start) + 1
     line_end = text.text.find("\n", start)
@@ -129,11 +123,11 @@ def _marked(place: Place) -> list[str]:
     first = start - line_start
     last = max(min(end - line_start, len(line)), first + 1)
     # A long line is shown as a window around the place, the word whole if it fits.
-    left = max(0, min(first - 8, last + 16 - _MARKED_WIDTH)) if len(line) > _MARKED_WIDTH else 0
+    left = max(0, min(first - 8, last + 16 - room)) if len(line) > room else 0
     left = min(left, first)
-    shown = line[left : left + _MARKED_WIDTH]
+    shown = line[left : left + room]
     dots = "..." if left else ""
-    tail = "..." if left + _MARKED_WIDTH < len(line) else ""
+    tail = "..." if left + room < len(line) else ""
     before = dots + _printable(shown[: first - left])
     word = _printable(shown[first - left : last - left])
     after = _printable(shown[last - left :])

@@ -39,6 +39,9 @@ class Result:
         """The answer as JSON has it."""
         raise NotImplementedError
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {abridged(self.terse())}>"
+
     def terse(self) -> str:
         """The bare value, as ``-q`` prints it."""
         return str(self.value)
@@ -84,7 +87,7 @@ def _number_meets(value: int | float, expected: str) -> bool:
 
     digits = any(character.isdigit() for character in expected)
     if len(expected) > 4_000 or not digits or not fullmatch(_NUMBER, expected):
-        raise ClaimError(f"--expect {abridged(expected)!r} is not a number")
+        raise ClaimError(f"--expect {abridged(expected)}: this is not a number.")
     mantissa, _, exponent = expected.replace(",", "").lower().partition("e")
     unit = Fraction(10) ** (int(exponent or 0) - len(mantissa.partition(".")[2]))
     written = Fraction(mantissa.replace(".", "")) * unit

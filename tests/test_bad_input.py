@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import resource
+import json
+import os
 import subprocess
 import sys
 import time
@@ -145,17 +146,59 @@ def test_streams_may_name_no_file(run: Run, tmp_path: Path) -> None:
     assert "no file is read from here" in done.stderr
 
 
-def test_a_stream_needs_constant_memory() -> None:
+def test_a_stream_needs_constant_memory(tmp_path: Path) -> None:
     def peak(lines: int) -> int:
-        script = (
-            f"seq {lines} | sed 's/.*/3x64x64 conv:&,k3 relu maxpool:2/' | "
-            f"'{sys.executable}' -m dlcalc shape - > /dev/null"
-        )
-        before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-        subprocess.run(["bash", "-c", script], check=True)
-        return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss - before
+        """The peak memory of one process, in KiB."""
+        path = tmp_path / f"{lines}.txt"
+        path.write_text("".join(f"3x64x64 conv:{n},k3 relu\n" for n in range(1, lines + 1)))
+        with path.open() as source:
+            command = [sys.executable, "-m", "dlcalc", "shape", "-"]
+            process = subprocess.Popen(command, stdin=source, stdout=subprocess.DEVNULL)
+            _, status, usage = os.wait4(process.pid, 0)
+        assert status == 0
+        return usage.ru_maxrss
 
-    # Both are measured against the largest process so far: 30,000 lines need
-    # hardly more than 10,000, though each line is another net.
-    peak(10_000)
-    assert peak(30_000) < 4_000  # KiB
+    # Each line is another net; the caches of words and nets are full after 5,000.
+    assert peak(30_000) < peak(6_000) + 4_000
+
+
+def test_time_does_not_grow_with_depth_times_length(run: Run) -> None:
+    net = "residual[" * 99 + "20000*[relu]" + "]" * 99
+    started = time.monotonic()
+    done = run("shape", "3x8x8", net)
+    assert done.returncode == 0
+    assert time.monotonic() - started < 20
+
+
+def test_an_endless_polynomial_is_refused_in_its_place(run: Run) -> None:
+    letters = " ".join(f"conv:{letter},k1" for letter in "BCDEFGI")
+    line = f"3xHxWxA 30*[deconv:B,k3,s3 {letters} maxpool:2]"
+    done = run("params", "-", "--json", stdin=f"{line}\n784 dense:10\n")
+    assert done.returncode == 2
+    first, second = map(json.loads, done.stdout.splitlines())
+    assert "too long to write out" in first["error"]
+    assert second["parameters"] == 7_850
+
+
+@pytest.mark.parametrize(
+    ("redirected", "code", "message"),
+    [
+        ("shape 28 maxpool:2 -q >&-", 0, ""),
+        ("shape 28 maxpool:2 -q 2>&-", 0, ""),
+        ("shape 28 cov:2 2>&-", 2, ""),
+        ("shape - <&-", 2, "dlcalc: standard input is closed."),
+        ("shape -f - <&-", 2, "dlcalc: standard input is closed."),
+    ],
+)
+def test_closed_streams(redirected: str, code: int, message: str) -> None:
+    script = f"'{sys.executable}' -m dlcalc {redirected}"
+    done = subprocess.run(["bash", "-c", script], capture_output=True, encoding="utf-8")
+    assert (done.returncode, done.stderr.strip()) == (code, message)
+
+
+def test_nothing_typed_reaches_the_terminal_raw(run: Run) -> None:
+    for arguments in (["a\x1b[31mb"], ["layers", "a\x1b[31mb"], ["shape", "3x8x8", "a\x1b[31m"]):
+        done = run(*arguments)
+        assert done.returncode == 2
+        assert "\x1b" not in done.stderr
+    assert len(run("layers", "a" * 5_000).stderr) < 1_000

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dlcalc.errors import InputError, NotationError, Place, Source
+from dlcalc.errors import InputError, NotationError, Place, Source, abridged
 from dlcalc.layers.shape import Layout, Shape
 from dlcalc.nets.parser import MAX_LAYERS, Net, Network, count, parse, parse_file
 
@@ -14,6 +14,8 @@ def load(
 
     Raises `InputError` if there is no net or no input.
     """
+    if layout not in ("chw", "hwc"):
+        raise InputError(f"layout must be chw or hwc, not {abridged(layout)}")
     network = parse(Source(" ".join(words)), layout=layout)
     if file is not None:
         network = _joined(network, parse_file(file, layout=layout))

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from dlcalc.answers.network import load
+from dlcalc.answers.remarks import remarks
 from dlcalc.answers.shape import answer as shape_of
 from dlcalc.errors import LayerError, ShapeError
 from dlcalc.layers.base import Tensors
@@ -40,7 +41,7 @@ def params(*words: str, layout: Layout = "chw", file: str | None = None) -> Para
 def answer(start: Shape, net: Net) -> ParamsResult:
     """The parameters of a net with this input."""
     steps = shape_of(start, net).steps
-    return ParamsResult(start, _counted(steps, ""))
+    return ParamsResult(start, steps, _counted(steps, ""))
 
 
 class Counted(NamedTuple):
@@ -58,12 +59,26 @@ class Counted(NamedTuple):
 class ParamsResult(Result):
     """Parameters along a net. Its value is their number."""
 
-    def __init__(self, start: Shape, layers: tuple[Counted, ...]) -> None:
+    def __init__(self, start: Shape, steps: tuple[Step, ...], layers: tuple[Counted, ...]) -> None:
         self.start = start
+        self.steps = steps
         self.layers = layers
         self.value: Size = _sum(layer.parameters for layer in layers)
         self.buffers = _sum(layer.buffered for layer in layers)
         self.macs = _sum(layer.macs for layer in layers)
+
+    @property
+    def notes(self) -> list[str]:  # type: ignore[override]
+        """How the input was read where that may surprise, and what layers remark."""
+        return remarks(self.start, self.steps)
+
+    def meets(self, expected: str) -> bool:
+        """Whether the number is the expected one. Raises `ClaimError` if that is none."""
+        if isinstance(self.value, int):
+            return super().meets(expected)
+        from dlcalc.answers.claims import claimed, surely_equal
+
+        return surely_equal(self.value, claimed(expected.strip()))
 
     def blocks(self) -> list[Block]:
         """A row for each layer that has tensors, then the sums."""
@@ -79,7 +94,7 @@ class ParamsResult(Result):
 
     def document(self) -> dict[str, object]:
         """The sums and ``layers``, as `dlcalc params --json` prints them."""
-        return {
+        document: dict[str, object] = {
             "parameters": _json(self.value),
             "trainable": _json(self.value),
             "buffers": _json(self.buffers),
@@ -87,6 +102,9 @@ class ParamsResult(Result):
             "macs_convention": MACS_CONVENTION,
             "layers": _documents(self.layers),
         }
+        if self.notes:
+            document["notes"] = self.notes
+        return document
 
 
 def grouped(size: Size) -> str:
@@ -109,28 +127,28 @@ def _count(step: Step, prefix: str, ordinals: Counter[str]) -> Counted:
     kind = layer.words[0]
     ordinals[kind] += 1
     name = f"{prefix}{kind}{ordinals[kind]}."
-    try:
-        tensors = {name + key: sizes for key, sizes in layer.parameters(step.input).items()}
-        buffers = {name + key: sizes for key, sizes in layer.buffers(step.input).items()}
-        macs = layer.macs(step.input, step.output)
-    except LayerError as error:
-        raise ShapeError(
-            f"{step.node.text}: {error.rule}", place=step.place, mend=error.mend
-        ) from error
     inner: Counter[str] = Counter()
     branches = tuple(
         tuple(_count(inside, name, inner) for inside in branch) for branch in step.branches
     )
     flat = [counted for branch in branches for counted in branch]
-    return Counted(
-        step,
-        tensors,
-        buffers,
-        _numbers(tensors) + _sum(counted.parameters for counted in flat),
-        _numbers(buffers) + _sum(counted.buffered for counted in flat),
-        macs + _sum(counted.macs for counted in flat),
-        branches,
-    )
+    try:
+        tensors = {name + key: sizes for key, sizes in layer.parameters(step.input).items()}
+        buffers = {name + key: sizes for key, sizes in layer.buffers(step.input).items()}
+        macs = layer.macs(step.input, step.output)
+        return Counted(
+            step,
+            tensors,
+            buffers,
+            _numbers(tensors) + _sum(counted.parameters for counted in flat),
+            _numbers(buffers) + _sum(counted.buffered for counted in flat),
+            macs + _sum(counted.macs for counted in flat),
+            branches,
+        )
+    except LayerError as error:
+        raise ShapeError(
+            f"{step.node.text}: {error.rule}", place=step.place, mend=error.mend
+        ) from error
 
 
 def _numbers(tensors: Tensors) -> Size:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from dlcalc.answers.network import load
-from dlcalc.errors import ClaimError, InputError, LayerError, abridged
+from dlcalc.answers.remarks import remarks, walk
+from dlcalc.errors import InputError, LayerError
 from dlcalc.layers.argument import Argument
-from dlcalc.layers.convention import TORCH
+from dlcalc.layers.convention import TORCH, Convention
 from dlcalc.layers.shape import Layout, Shape, sizes_text
 from dlcalc.layers.size import Polynomial, Size, least_value, letters
-from dlcalc.layers.window import WindowLayer
-from dlcalc.nets import field as fields
-from dlcalc.nets.field import Field
+from dlcalc.nets.field import Field, Seen, follow
+from dlcalc.nets.field import start as start_field
 from dlcalc.nets.parser import Net, Node
 from dlcalc.nets.trace import Step, TraceError, trace
 from dlcalc.result import Block, Result, Row
@@ -41,17 +40,19 @@ def shape(
     return answer(*load(words, layout=layout, file=file), batch=batch_size(batch))
 
 
-def answer(start: Shape, net: Net, *, batch: Size | None = None) -> ShapeResult:
+def answer(
+    start: Shape, net: Net, *, batch: Size | None = None, convention: Convention = TORCH
+) -> ShapeResult:
     """The shapes of an input through a net."""
     try:
-        steps = trace(net, start)
+        steps = trace(net, start, convention)
     except TraceError as error:
         from dlcalc.nets.mend import mend
 
-        error.worked = Failed(start, error, batch)
-        error.mend = error.mend or mend(error, start, net)
+        error.worked = Failed(start, error, batch, convention)
+        error.mend = error.mend or mend(error, start, net, convention)
         raise
-    return ShapeResult(start, steps, batch)
+    return ShapeResult(start, steps, batch, convention)
 
 
 def batch_size(batch: int | str | None) -> Size | None:
@@ -69,78 +70,155 @@ def batch_size(batch: int | str | None) -> Size | None:
 class ShapeResult(Result):
     """The shapes along a net. Its value is the last of them."""
 
-    def __init__(self, start: Shape, steps: tuple[Step, ...], batch: Size | None = None) -> None:
+    def __init__(
+        self,
+        start: Shape,
+        steps: tuple[Step, ...],
+        batch: Size | None = None,
+        convention: Convention = TORCH,
+    ) -> None:
         self.start = start
         self.steps = steps
         self.batch = batch
-        self.value: Batched = Batched(steps[-1].output, batch)
+        self.convention = convention
+        self.value: Batched = Batched(steps[-1].output if steps else start, batch)
 
     @property
     def notes(self) -> list[str]:  # type: ignore[override]
         """How the input was read where that may surprise, and what layers remark."""
-        return [*_reading(self.start, self.steps), *_remarks(self.steps)]
+        return remarks(self.start, self.steps)
 
     def meets(self, expected: str) -> bool:
         """Whether the output is the expected shape. Raises `ClaimError` if that is none."""
-        for size in "".join(expected.split()).split("x"):
-            number_or_letter = size.isdigit() or (len(size) == 1 and size.isalpha())
-            if not number_or_letter and not (size and set("(+-*/") & set(size)):
-                raise ClaimError(f"--expect {abridged(expected)!r} is not a shape")
-        return super().meets(expected)
+        from dlcalc.answers.claims import claimed, surely_equal
+
+        sizes = [claimed(size) for size in "".join(expected.split()).split("x")]
+        return len(sizes) == len(self.value.sizes) and all(
+            map(surely_equal, self.value.sizes, sizes)
+        )
 
     def blocks(self) -> list[Block]:
         """A row for each layer: its shape, its formula, what it sees."""
-        field = fields.start(self.start)
-        rows = [self._row("input", self.start)]
-        rows += _rows(self.steps, field, self.batch)
-        limits = _limits(self.start, self.steps)
+        rows = [self._row("input", self.start), *self._rows(self._seen())]
+        limits = self._limits()
         if limits:
             shown = ", ".join(f"{name} >= {least}" for name, least in limits.items())
             rows.append(Row(("where", shown), "aside"))
         rows.append(self._row("output", self.steps[-1].output)._replace(role="answer"))
         return [Block("llll", rows)]
 
-    def _row(self, label: str, shape: Shape) -> Row:
-        return Row((label, str(Batched(shape, self.batch))))
-
     def document(self) -> dict[str, object]:
         """``input``, ``output`` and ``layers``, as `dlcalc shape --json` prints them."""
         document: dict[str, object] = {
             "input": Batched(self.start, self.batch).json(),
             "output": self.value.json(),
-            "layers": _documents(self.steps, fields.start(self.start), self.batch),
+            "layers": self._documents(self._seen()),
         }
-        limits = _limits(self.start, self.steps)
+        limits = self._limits()
         if limits:
             document["where"] = limits
         if self.notes:
             document["notes"] = self.notes
         return document
 
+    def _seen(self) -> tuple[Seen, ...]:
+        return follow(self.steps, start_field(self.start), self.convention)
+
+    def _row(self, label: str, shape: Shape) -> Row:
+        return Row((label, str(Batched(shape, self.batch))))
+
+    def _rows(self, seen: tuple[Seen, ...], depth: int = 0) -> list[Row]:
+        rows: list[Row] = []
+        indent = "  " * depth
+        for item in seen:
+            step = item.step
+            label = step.node.text
+            if item.branches:
+                rows.append(Row((indent + _opening(step.node),)))
+                for number, branch in enumerate(item.branches):
+                    if number:
+                        rows.append(Row((indent + "|",)))
+                    rows += self._rows(branch, depth + 1)
+                label = "]"
+            # With unknown sizes the shape itself is the formula.
+            symbolic = step.input.symbolic or step.output.symbolic
+            formula = "" if symbolic else self._formula(step)
+            rows.append(Row((indent + label, self._shape(step.output), formula, _sees(item))))
+        return rows
+
+    def _shape(self, shape: Shape) -> str:
+        return str(Batched(shape, self.batch))
+
+    def _formula(self, step: Step) -> str:
+        layer = step.node.layer
+        if step.branches:
+            return layer.merge_formula(tuple(branch[-1].output for branch in step.branches))
+        return layer.formula(step.input, self.convention)
+
+    def _documents(self, seen: tuple[Seen, ...]) -> list[dict[str, object]]:
+        documents = []
+        for index, item in enumerate(seen, start=1):
+            step, chains = item.step, item.field.chains
+            document: dict[str, object] = {
+                "index": index,
+                "layer": step.node.text,
+                "output": Batched(step.output, self.batch).json(),
+                "formula": self._formula(step) or None,
+                "receptive_field": None if chains is None else [c.receptive_field for c in chains],
+                "jump": None if chains is None else [_number(c.jump) for c in chains],
+                "begin": None if chains is None else [c.begin for c in chains],
+            }
+            if item.field.misaligned:
+                document["misaligned"] = item.field.misaligned
+            if item.branches:
+                document["branches"] = [self._documents(branch) for branch in item.branches]
+            documents.append(document)
+        return documents
+
+    def _limits(self) -> dict[str, int]:
+        """For each unknown size its least value for which every window fits.
+
+        Where a size hangs on two letters, it stands for itself with its least value.
+        """
+        if not self.start.symbolic:
+            return {}
+        needed: dict[Size, int] = {}
+        for step in walk(self.steps):
+            axes = None if step.branches else step.node.layer.axes(step.input, self.convention)
+            if axes is not None and step.input.symbolic:
+                for size, axis in zip(step.input.spatial, axes, strict=True):
+                    needed[size] = max(needed.get(size, 1), axis.low)
+        least: dict[str, int] = {}
+        for size, low in needed.items():
+            if isinstance(size, Polynomial):
+                value = least_value(size, low)
+                name = str(size) if value is None else next(iter(letters(size)))
+                least[name] = max(least.get(name, 1), low if value is None else value)
+        return {name: value for name, value in sorted(least.items()) if value > 1}
+
 
 class Failed(ShapeResult):
     """What had been worked out before a layer refused its input."""
 
-    def __init__(self, start: Shape, error: TraceError, batch: Size | None) -> None:
-        steps = error.trail[0].steps
-        self.start = start
-        self.steps = steps
+    def __init__(
+        self, start: Shape, error: TraceError, batch: Size | None, convention: Convention
+    ) -> None:
+        super().__init__(start, error.trail[0].steps, batch, convention)
         self.error = error
-        self.batch = batch
-        self.value = Batched(steps[-1].output if steps else start, batch)
 
     def document(self) -> dict[str, object]:
         """``input`` and the ``layers`` before the one that failed."""
-        layers = _documents(self.steps, fields.start(self.start), self.batch)
-        return {"input": Batched(self.start, self.batch).json(), "layers": layers}
+        start = Batched(self.start, self.batch).json()
+        return {"input": start, "layers": self._documents(self._seen())}
 
     def blocks(self) -> list[Block]:
         """The rows up to the layer that refused, and one for it."""
         rows = [self._row("input", self.start)]
-        field = fields.start(self.start)
+        field = start_field(self.start)
         for depth, level in enumerate(self.error.trail):
-            rows += _rows(level.steps, field, self.batch, depth)
-            field = [field, *fields.fields(level.steps, field)][-1]
+            seen = follow(level.steps, field, self.convention)
+            rows += self._rows(seen, depth)
+            field = seen[-1].field if seen else field
             indent = "  " * depth
             if level.branch is None:
                 text = _opening(level.node) + "...]" if level.node.branches else level.node.text
@@ -148,7 +226,7 @@ class Failed(ShapeResult):
                 break
             rows.append(Row((indent + _opening(level.node),)))
             for branch in level.finished:
-                rows += _rows(branch, field, self.batch, depth + 1)
+                rows += self._rows(follow(branch, field, self.convention), depth + 1)
                 rows.append(Row((indent + "|",)))
         return [Block("llll", rows)]
 
@@ -177,44 +255,25 @@ class Batched:
         return [size if isinstance(size, int) else str(size) for size in self.sizes]
 
 
-def _rows(steps: tuple[Step, ...], field: Field, batch: Size | None, depth: int = 0) -> list[Row]:
-    rows: list[Row] = []
-    indent = "  " * depth
-    for step in steps:
-        before, field = field, fields.after(step, field)
-        label = step.node.text
-        if step.branches:
-            rows.append(Row((indent + _opening(step.node),)))
-            for number, branch in enumerate(step.branches):
-                if number:
-                    rows.append(Row((indent + "|",)))
-                rows += _rows(branch, before, batch, depth + 1)
-            label = "]"
-        shape = str(Batched(step.output, batch))
-        remarks = [_seen(before, field), field.misaligned and f"misaligned: {field.misaligned}"]
-        seen = "; ".join(filter(None, remarks))
-        rows.append(Row((indent + label, shape, _shown_formula(step), seen)))
-    return rows
-
-
 def _opening(node: Node) -> str:
     return node.text.partition("[")[0] + "["
 
 
-def _formula(step: Step) -> str:
-    if step.branches:
-        return step.node.layer.merge_formula(tuple(b[-1].output for b in step.branches))
-    return step.node.layer.formula(step.input, TORCH)
+def _sees(item: Seen) -> str:
+    """What each output sees, where that has changed, and how branches are misaligned."""
+    shown = _shown_field(item.field)
+    if shown == _shown_field(item.before):
+        shown = ""
+    if shown and all(size == 1 for size in item.step.output.spatial):
+        # A lone output has no neighbour that could look elsewhere.
+        shown = shown.partition(",")[0]
+    misaligned = item.field.misaligned and f"misaligned: {item.field.misaligned}"
+    return "; ".join(filter(None, [shown, misaligned]))
 
 
-def _shown_formula(step: Step) -> str:
-    # With unknown sizes the shape itself is the formula.
-    return "" if step.input.symbolic or step.output.symbolic else _formula(step)
-
-
-def _seen(before: Field, field: Field) -> str:
-    """What each output sees, where that has changed: ``sees 6x6, every 2``."""
-    if not field.chains or before.chains == field.chains:
+def _shown_field(field: Field) -> str:
+    """A receptive field in words: ``sees 6x6, every 2``; empty where it is not known."""
+    if not field.chains:
         return ""
     extents = [chain.receptive_field for chain in field.chains]
     if None in extents:
@@ -228,86 +287,5 @@ def _seen(before: Field, field: Field) -> str:
     return f"{shown}, every {'x'.join(map(str, every))}"
 
 
-def _documents(
-    steps: tuple[Step, ...], field: Field, batch: Size | None
-) -> list[dict[str, object]]:
-    documents = []
-    for index, step in enumerate(steps, start=1):
-        before, field = field, fields.after(step, field)
-        chains = field.chains
-        document: dict[str, object] = {
-            "index": index,
-            "layer": step.node.text,
-            "output": Batched(step.output, batch).json(),
-            "formula": _formula(step) or None,
-            "receptive_field": None if chains is None else [c.receptive_field for c in chains],
-            "jump": None if chains is None else [_number(c.jump) for c in chains],
-            "begin": None if chains is None else [c.begin for c in chains],
-        }
-        if field.misaligned:
-            document["misaligned"] = field.misaligned
-        if step.branches:
-            document["branches"] = [_documents(b, before, batch) for b in step.branches]
-        documents.append(document)
-    return documents
-
-
 def _number(jump: int | Fraction) -> int | float:
     return jump if isinstance(jump, int) else float(jump)
-
-
-def _walk(steps: tuple[Step, ...]) -> Iterator[Step]:
-    """Every step, those in branches too."""
-    for step in steps:
-        for branch in step.branches:
-            yield from _walk(branch)
-        yield step
-
-
-def _limits(start: Shape, steps: tuple[Step, ...]) -> dict[str, int]:
-    """For each unknown size its least value for which every window fits.
-
-    Where a size hangs on two letters, it stands for itself with its least value.
-    """
-    needed: dict[Size, int] = {}
-    for step in _walk(steps):
-        axes = None if step.branches else step.node.layer.axes(step.input, TORCH)
-        if axes is not None and step.input.symbolic:
-            for size, axis in zip(step.input.spatial, axes, strict=True):
-                needed[size] = max(needed.get(size, 1), axis.low)
-    least: dict[str, int] = {}
-    for size, low in needed.items():
-        if isinstance(size, Polynomial):
-            value = least_value(size, low)
-            name = next(iter(letters(size))) if value is not None else str(size)
-            least[name] = max(least.get(name, 1), low if value is None else value)
-    return {name: value for name, value in sorted(least.items()) if value > 1}
-
-
-def _reading(start: Shape, steps: tuple[Step, ...]) -> list[str]:
-    if len(start.sizes) != 2 or start.symbolic:
-        return []
-    for step in steps:
-        layer = step.node.layer
-        if len(step.input.sizes) != 2:
-            return []
-        if isinstance(layer, WindowLayer) and step.input == start:
-            channels, length = start.channels, start.spatial[0]
-            if layer.rank == 1:
-                return []
-            return [
-                f"{start} is read as {channels} channels of length {length}; write "
-                f"{layer.words[0]}1d to say so, or 1x{start} for one image"
-            ]
-    return []
-
-
-def _remarks(steps: tuple[Step, ...]) -> list[str]:
-    remarks: list[str] = []
-    for step in steps:
-        for branch in step.branches:
-            remarks += _remarks(branch)
-        remark = step.node.layer.note(step.input)
-        if remark:
-            remarks.append(f"{step.node.text}: {remark}")
-    return list(dict.fromkeys(remarks))

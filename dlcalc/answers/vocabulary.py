@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dlcalc.errors import NotationError, Place, Source, nearest
+from dlcalc.errors import NotationError, Place, Source, abridged, nearest
 from dlcalc.layers.argument import Argument
 from dlcalc.layers.entry import Entry
 from dlcalc.layers.index import LAYERS, WORDS
-from dlcalc.layers.registry import layer_class, normal
+from dlcalc.layers.registry import find, layer_class, normal
 from dlcalc.nets import zoo as nets
 from dlcalc.nets.parser import built_in
 from dlcalc.result import Block, Result, Row
@@ -25,7 +25,8 @@ def layers(name: str | None = None) -> Result:
     found = WORDS.get(normal(name.lower()))
     if found is None:
         words = [word for entry in LAYERS.values() for word in entry.words]
-        raise _unknown(name, "layer", words)
+        mend = f"It is a built-in net: dlcalc zoo {name}." if nets.find(name) else ""
+        raise _unknown(name, "layer", words, mend)
     return OneLayer(found[0])
 
 
@@ -39,7 +40,8 @@ def zoo(name: str | None = None) -> Result:
         return AllNets()
     found = nets.find(name.lower())
     if found is None:
-        raise _unknown(name, "built-in net", nets.names())
+        mend = f"It is a layer: dlcalc layers {name}." if find(name) else ""
+        raise _unknown(name, "built-in net", nets.names(), mend)
     return OneNet(found)
 
 
@@ -134,12 +136,12 @@ class OneNet(Result):
         return " ".join(self.lines[1:])
 
 
-def _unknown(name: str, what: str, names: Sequence[str]) -> NotationError:
+def _unknown(name: str, what: str, names: Sequence[str], mend: str = "") -> NotationError:
     close = nearest(name, names)
     return NotationError(
-        f"{name} is not a {what}",
+        f"{abridged(name)} is not a {what}",
         place=Place(Source(name), 0, len(name)),
-        mend=f"Did you mean {close}?" if close else "",
+        mend=mend or (f"Did you mean {close}?" if close else ""),
     )
 
 

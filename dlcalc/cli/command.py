@@ -57,29 +57,45 @@ def _common_options() -> list[click.Parameter]:
 class Command(click.Command):
     """A command whose function returns a `Result`, or an exit code if it has printed itself."""
 
-    def __init__(self, *args: Any, examples: Sequence[str] = (), **settings: Any) -> None:
+    def __init__(
+        self, *args: Any, examples: Sequence[str] = (), asserts: bool = True, **settings: Any
+    ) -> None:
         super().__init__(*args, **{**settings, "add_help_option": False})
         self.examples = tuple(examples)
-        self.params += _common_options()
+        self.params += [o for o in _common_options() if asserts or o.name != "expect"]
 
     def make_parser(self, ctx: click.Context) -> Any:
         """The option parser, made to take negative numbers for operands."""
         parser = super().make_parser(ctx)
         parse = parser.parse_args
-        longs = {
-            short: long
-            for option in self.params
-            if isinstance(option, click.Option) and option.is_flag and len(option.opts) == 2
-            for short, long in [sorted(option.opts, key=len)]
-        }
 
         def parse_marked(args: list[str]) -> Any:
-            # For a lone short flag click first looks among the long ones for what was meant.
-            values, rest, order = parse(args=[_marked(longs.get(word, word)) for word in args])
+            values, rest, order = parse(args=[_marked(word) for word in self._lengthened(args)])
             return {name: _unmarked(value) for name, value in values.items()}, rest, order
 
         setattr(parser, "parse_args", parse_marked)  # noqa: B010 (mypy forbids the assignment)
         return parser
+
+    def _lengthened(self, words: list[str]) -> list[str]:
+        """The words with short flags in their long form.
+
+        For a short one click first looks, at a cost, among the long ones for
+        what may have been meant.
+        """
+        options = [option for option in self.params if isinstance(option, click.Option)]
+        longs = {
+            option.opts[0]: option.opts[1]
+            for option in options
+            if option.is_flag and len(option.opts) == 2
+        }
+        valued = {name for option in options if not option.is_flag for name in option.opts}
+        found: list[str] = []
+        for position, word in enumerate(words):
+            if word == "--":
+                return found + words[position:]
+            is_value = position > 0 and words[position - 1] in valued
+            found.append(word if is_value else longs.get(word, word))
+        return found
 
     def invoke(self, ctx: click.Context) -> None:
         """Run the function and print what it answers in the form asked for."""
@@ -89,7 +105,7 @@ class Command(click.Command):
         form = Form(
             json=settings.pop("json"),
             quiet=settings.pop("quiet"),
-            expect=settings.pop("expect"),
+            expect=settings.pop("expect", None),
             color=settings.pop("color"),
         )
         if form.json and form.quiet:
@@ -115,12 +131,15 @@ class Command(click.Command):
         self.format_options(ctx, formatter)
 
 
-def command(name: str, *examples: str) -> Callable[[Callable[..., Any]], click.Command]:
-    """Make a command of a function, with examples for its help."""
+def command(
+    name: str, *examples: str, asserts: bool = True
+) -> Callable[[Callable[..., Any]], click.Command]:
+    """Make a command of a function, with examples for its help; ``asserts`` adds --expect."""
     return click.command(
         name,
         cls=Command,
         examples=examples,
+        asserts=asserts,
         context_settings={"max_content_width": EXAMPLES_WIDTH},
     )
 

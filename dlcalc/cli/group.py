@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from dlcalc.cli.command import EXAMPLES_WIDTH, help_option, write_examples
-from dlcalc.errors import nearest
+from dlcalc.errors import abridged, nearest
 
 #: Name of a command: the attribute of ``dlcalc.cli.<module>`` that is it, and its summary.
 COMMANDS: dict[str, tuple[str, str, str]] = {
@@ -50,9 +50,7 @@ class Group(click.Group):
         """The command that the first word names; a misspelt one gets the nearest."""
         name = args[0]
         if name not in COMMANDS and not name.startswith("-"):
-            close = nearest(name, COMMANDS)
-            mend = f" Did you mean {close}?" if close else ""
-            raise click.UsageError(f"There is no command {name}.{mend}", ctx)
+            raise click.UsageError(f"There is no command {abridged(name)}.{_meant(args)}", ctx)
         return super().resolve_command(ctx, args)
 
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -68,6 +66,21 @@ class Group(click.Group):
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The options alone: the commands have been listed."""
         click.Command.format_options(self, ctx, formatter)
+
+
+def _meant(args: list[str]) -> str:
+    """The command line that was probably meant, as a sentence; may be empty."""
+    from dlcalc.layers.registry import find
+    from dlcalc.nets import zoo
+
+    close = nearest(args[0], COMMANDS)
+    if close:
+        return f" Did you mean {close}?"
+    if zoo.find(args[0]):
+        return f" Did you mean dlcalc params {args[0]}?"
+    if find(args[0].partition(":")[0]) or args[0][:1].isdigit():
+        return " Did you mean dlcalc shape, with these words behind it?"
+    return ""
 
 
 def _print_version(ctx: click.Context, param: click.Parameter, value: bool) -> None:

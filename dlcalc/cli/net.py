@@ -26,3 +26,12 @@ def net_options(function: Callable[..., Any]) -> Callable[..., Any]:
     for option in reversed(options):
         function = option(function)
     return function
+
+
+def is_stream(words: tuple[str, ...], settings: dict[str, Any]) -> bool:
+    """Whether standard input is to be answered line by line: the only word is ``-``."""
+    if words != ("-",):
+        return False
+    if settings["file"] is not None:
+        raise click.UsageError("- reads whole questions from standard input, so --file has no use.")
+    return True

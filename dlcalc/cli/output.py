@@ -11,9 +11,11 @@ import os
 import sys
 from typing import NamedTuple, TextIO
 
-from dlcalc.errors import InputError, wrapped
-from dlcalc.result import Block, Result
+from dlcalc.errors import InputError, display_width, wrapped
+from dlcalc.result import Block, Result, aligned
 
+# Columns between the columns of a table on a terminal.
+_GAP = 2
 _STYLES = {"answer": "bold green", "wrong": "bold red", "aside": "dim", "": ""}
 
 
@@ -62,8 +64,6 @@ def show(blocks: list[Block], stream: TextIO, color: str) -> None:
     if stream.isatty() or color == "always":
         _show_rich(blocks, stream, color)
         return
-    from dlcalc.result import aligned
-
     stream.write("".join(f"{line}\n" for block in blocks for line in aligned(block)))
 
 
@@ -90,13 +90,36 @@ def _show_rich(blocks: list[Block], stream: TextIO, color: str) -> None:
         width=None if stream.isatty() else 10_000,
     )
     for block in blocks:
-        table = Table.grid(padding=(0, 2, 0, 0))
-        for position, alignment in enumerate(block.columns):
-            table.add_column(
-                justify="right" if alignment == "r" else "left",
-                no_wrap=position == 0 or alignment == "r",
-                overflow="fold",
-            )
+        widths = _fitting(block, console.width)
+        if widths is None:
+            # Too narrow to wrap by column without breaking a number: as in a pipe.
+            for line, row in zip(aligned(block), block.rows, strict=True):
+                console.print(Text(line, style=_STYLES[row.role]), soft_wrap=True)
+            continue
+        table = Table.grid(padding=(0, _GAP, 0, 0))
+        for alignment, width in zip(block.columns, widths, strict=True):
+            table.add_column(justify="right" if alignment == "r" else "left", width=width)
         for row in block.rows:
             table.add_row(*map(Text, row.cells), style=_STYLES[row.role])
         console.print(table)
+
+
+def _fitting(block: Block, room: int) -> list[int] | None:
+    """The widths of the columns on a terminal, wrapped where they must be.
+
+    None if that would break a word, and for a lone column, which is a text of
+    its own: the terminal wraps it, and it can be copied whole.
+    """
+    columns = range(len(block.columns))
+    if len(columns) == 1:
+        return None
+    cells = [[row.cells[c] for row in block.rows if c < len(row.cells)] for c in columns]
+    widths = [max(map(display_width, column), default=0) for column in cells]
+    words = [[word for cell in column for word in cell.split()] for column in cells]
+    least = [max(map(display_width, column), default=0) for column in words]
+    while sum(widths) + _GAP * len(widths) > room:
+        widest = max(columns, key=lambda c: widths[c] - least[c])
+        if widths[widest] == least[widest]:
+            return None
+        widths[widest] -= 1
+    return widths

@@ -10,7 +10,7 @@ from dlcalc.answers.network import load_line
 from dlcalc.answers.params import answer
 from dlcalc.answers.params import params as answer_params
 from dlcalc.cli.command import command
-from dlcalc.cli.net import net_options
+from dlcalc.cli.net import is_stream, net_options
 from dlcalc.cli.output import Form
 from dlcalc.result import Result
 
@@ -31,7 +31,7 @@ def params(form: Form, /, words: tuple[str, ...], **settings: Any) -> Result | i
     net brings its usual input. A MAC is one multiply and one add, so FLOPs are
     twice as many. A single - answers standard input line by line.
     """
-    if words != ("-",):
+    if not is_stream(words, settings):
         return answer_params(*words, **settings)
     from dlcalc.cli.stream import answer_lines
 

@@ -17,9 +17,12 @@ BUG = 70
 
 def run(arguments: list[str]) -> int:
     """Run a command line and return its exit code; everything is said on the streams."""
-    for stream in (sys.stdout, sys.stderr):
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            # The shell closed it (>&-): what nobody reads is written nowhere.
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 (open to the end)
         # What the terminal or the encoding cannot show degrades, and never crashes.
-        stream.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]
+        getattr(sys, name).reconfigure(encoding="utf-8", errors="backslashreplace")
     code = _guarded(arguments)
     try:
         sys.stdout.flush()

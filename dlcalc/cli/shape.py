@@ -10,7 +10,7 @@ from dlcalc.answers.network import load_line
 from dlcalc.answers.shape import answer, batch_size
 from dlcalc.answers.shape import shape as answer_shape
 from dlcalc.cli.command import command
-from dlcalc.cli.net import net_options
+from dlcalc.cli.net import is_stream, net_options
 from dlcalc.cli.output import Form
 from dlcalc.result import Result
 
@@ -36,7 +36,7 @@ def shape(
     NET is layers such as conv:64,k7,s2,p3 (dlcalc layers), nets such as resnet50
     (dlcalc zoo), or a file. A single - answers standard input line by line.
     """
-    if words != ("-",):
+    if not is_stream(words, settings):
         return answer_shape(*words, batch=batch, **settings)
     from dlcalc.cli.stream import answer_lines
 

@@ -13,7 +13,7 @@ import click
 
 from dlcalc.cli.output import Form, message_width
 from dlcalc.errors import InputError
-from dlcalc.nets.files import MAX_BYTES, decode
+from dlcalc.nets.files import MAX_BYTES, decode, standard_input
 from dlcalc.result import Result
 
 Answer = Callable[[str, int], Result]
@@ -48,7 +48,6 @@ def _write_json(number: int, result: Result | None, error: InputError | None) ->
     from json import dumps
 
     if error is not None:
-        error.report()
         document: dict[str, object] = {"line": number, "error": error.rule}
         if error.mend:
             document["mend"] = error.mend
@@ -62,7 +61,7 @@ def _write_json(number: int, result: Result | None, error: InputError | None) ->
 def _lines() -> Iterator[tuple[int, bytes | None]]:
     """The lines of standard input with their numbers; None for one that is too long to hold."""
     number = 0
-    source = sys.stdin.buffer
+    source = standard_input()
     while data := source.readline(MAX_BYTES + 1):
         number += 1
         if len(data) <= MAX_BYTES:

@@ -9,14 +9,14 @@ from dlcalc.cli.command import command
 from dlcalc.result import Result
 
 
-@command("layers", "dlcalc layers", "dlcalc layers conv", "dlcalc layers --json")
+@command("layers", "dlcalc layers", "dlcalc layers conv", "dlcalc layers --json", asserts=False)
 @click.argument("name", required=False)
 def layers(name: str | None) -> Result:
     """Every layer that a net can be written with, or one with its arguments."""
     return vocabulary.layers(name)
 
 
-@command("zoo", "dlcalc zoo", "dlcalc zoo resnet50", "dlcalc zoo lenet5 -q")
+@command("zoo", "dlcalc zoo", "dlcalc zoo resnet50", "dlcalc zoo lenet5 -q", asserts=False)
 @click.argument("name", required=False)
 def zoo(name: str | None) -> Result:
     """Every built-in net, or one in the notation, to be saved and changed."""

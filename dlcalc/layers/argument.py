@@ -67,6 +67,8 @@ def _sizes(argument: Argument, word: str) -> Sizes:
 def _padding(argument: Argument, word: str) -> Padding:
     if word in ("same", "valid"):
         return word
+    if word.lower() in ("same", "valid"):
+        raise LayerError(f"{argument.name} must be written small", f"Write {word.lower()}.")
     ends = []
     for axis in word.split("x", 8):
         begin, plus, end = axis.partition("+")

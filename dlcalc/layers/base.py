@@ -27,6 +27,8 @@ class Layer:
     words: ClassVar[tuple[str, ...]] = ()
     #: Whether words with 1d, 2d and 3d behind pin its spatial rank.
     pinned: ClassVar[bool] = False
+    #: Whether it reads channels and spatial axes, rather than values or features.
+    spatial: ClassVar[bool] = False
     arguments: ClassVar[tuple[Argument, ...]] = ()
     #: The least and the greatest number of branches in brackets.
     branches: ClassVar[tuple[int, int]] = (0, 0)
@@ -125,10 +127,15 @@ def known_channels(shape: Shape, word: str) -> Size:
 
 
 class DoesNotFit(LayerError):
-    """A window larger than its padded input; ``axes`` are the maps that refused."""
+    """A window larger than its padded input; ``axes`` are the maps that refused.
 
-    def __init__(self, rule: str, axes: tuple[Axis, ...], padding: str = "") -> None:
+    ``padding`` is (begin, end) for each axis with which the layer would fit; it
+    is empty if none does.
+    """
+
+    def __init__(
+        self, rule: str, axes: tuple[Axis, ...], padding: tuple[tuple[int, int], ...] = ()
+    ) -> None:
         super().__init__(rule)
         self.axes = axes
-        #: The argument that would make it fit at this place, such as p1; empty if none does.
         self.padding = padding

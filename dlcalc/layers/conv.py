@@ -53,8 +53,8 @@ class _Convolution(WindowLayer):
         if self.out is None:
             raise LayerError(f"{self.words[0]} needs its output channels", self.hint())
         if self.groups != 1:
-            self._grouped(channels, "input")
-            self._grouped(self.out, "output")
+            self._grouped(channels, "input", self.out)
+            self._grouped(self.out, "output", channels)
         return self.out
 
     def note(self, shape: Shape) -> str:
@@ -77,8 +77,8 @@ class _Convolution(WindowLayer):
     def _kernels(self, shape: Shape) -> Sizes:
         return each(self.kernel, spatial_rank(self, shape), "kernel")
 
-    def _grouped(self, channels: Size, which: str) -> Size:
-        """The channels of one group."""
+    def _grouped(self, channels: Size, which: str, others: Size | None = None) -> Size:
+        """The channels of one group; ``others`` are those at the other end of the layer."""
         part = quotient(channels, self.groups)
         if part is not None:
             return part
@@ -89,13 +89,15 @@ class _Convolution(WindowLayer):
             )
         raise LayerError(
             f"groups={self.groups} does not divide the {channels} {which} channels",
-            f"It must divide input and output channels, such as {self._possible(channels)}.",
+            f"It must divide input and output channels, such as {_possible(channels, others)}.",
         )
 
-    def _possible(self, channels: int) -> str:
-        common = channels if not isinstance(self.out, int) else gcd(channels, self.out)
-        found = [g for g in range(1, min(common, 1_000) + 1) if common % g == 0]
-        return ", ".join(map(str, found[:6]))
+
+def _possible(channels: int, others: Size | None) -> str:
+    """Numbers of groups that divide the channels at both ends."""
+    common = gcd(channels, others) if isinstance(others, int) else channels
+    found = [g for g in range(1, min(common, 1_000) + 1) if common % g == 0]
+    return ", ".join(map(str, found[:6]))
 
 
 class Conv(_Convolution):
@@ -181,13 +183,12 @@ class ConvTranspose(_Convolution):
 
     output_padding: Sizes
 
-    def check(self) -> None:
-        if self.padding == "same":
-            raise LayerError(
-                "convtranspose takes no padding=same in torch", "Give the padding in numbers."
-            )
-
     def window_axes(self, rank: int, convention: Convention) -> tuple[Axis, ...]:
+        if self.padding == "same" and not convention.same_on_transposed:
+            raise LayerError(
+                f"convtranspose takes no padding=same in {convention.name}",
+                "Give the padding in numbers, such as p1.",
+            )
         return tuple(
             [
                 Axis.transposed(

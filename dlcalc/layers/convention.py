@@ -17,6 +17,10 @@ class Convention(NamedTuple):
     same_with_stride: bool
     #: ``padding=same`` on pooling: allowed, or refused.
     same_on_pooling: bool
+    #: ``padding=same`` on transposed convolution: allowed, or refused.
+    same_on_transposed: bool
+    #: Dropout pinned to 1-D refuses more than one spatial axis.
+    dropout_1d_checks_rank: bool
     #: Pooling may pad by at most half its kernel.
     pooling_pads_at_most_half: bool
     #: In 3-D the kernel of average pooling must fit into the input without its padding.
@@ -26,11 +30,13 @@ class Convention(NamedTuple):
 
 
 #: torch/nn/modules/conv.py (same needs stride 1), ATen/native/Pool.h (padding);
-#: global pooling is AdaptiveAvgPool with output 1.
+#: torch/nn/functional.py (dropout1d); global pooling is AdaptiveAvgPool with output 1.
 TORCH = Convention(
     name="torch",
     same_with_stride=False,
     same_on_pooling=False,
+    same_on_transposed=False,
+    dropout_1d_checks_rank=True,
     pooling_pads_at_most_half=True,
     average_3d_fits_unpadded=True,
     global_pooling_keeps_axes=True,

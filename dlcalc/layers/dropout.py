@@ -27,8 +27,7 @@ class Dropout(Layer):
             raise LayerError(f"p must be from 0 to 1, not {self.p:g}")
 
     def output_shape(self, shape: Shape, convention: Convention) -> Shape:
-        # torch/nn/functional.py: dropout1d insists on its rank, dropout2d and 3d do not.
-        if self.rank == 1 and len(shape.sizes) > 2:
+        if convention.dropout_1d_checks_rank and self.rank == 1 and len(shape.sizes) > 2:
             raise LayerError(
                 f"dropout1d needs features or CxL, but gets {shape}",
                 "Write dropout, which takes any shape.",

@@ -16,6 +16,7 @@ class Pad(Layer):
 
     words = ("pad", "zeropad")
     pinned = True
+    spatial = True
     arguments = (
         Argument(
             "padding",
@@ -52,4 +53,4 @@ class Pad(Layer):
                 shape.spatial, fixed_ends(self.padding, len(shape.spatial)), strict=True
             )
         ]
-        return shown[0] if len(set(shown)) == 1 else "; ".join(shown)
+        return "; ".join(dict.fromkeys(shown))

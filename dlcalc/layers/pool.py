@@ -90,10 +90,10 @@ class _Pool(WindowLayer):
         s = self._strides(rank)[position]
         begin, end = self._ends(rank, convention)[position]
         covered = f"{k}" if d == 1 else f"{d}*({k} - 1) - 1"
-        moves = f"({n} + {ends_text(begin, end)} - {covered})//{s} + 1"
+        room = f"({n} + {ends_text(begin, end)} - {covered})"
         if not self.ceil:
-            return moves
-        return f"min(-(-{moves.removesuffix(' + 1')}) + 1, ({n} + {begin} - 1)//{s} + 1)"
+            return f"{room}//{s} + 1"
+        return f"min(-(-{room}//{s}) + 1, ({n} + {begin} - 1)//{s} + 1)"
 
     def does_not_fit(
         self, spatial: tuple[Size, ...], axes: tuple[Axis, ...], convention: Convention
@@ -153,6 +153,7 @@ class _AdaptivePool(Layer):
     """Pooling to a fixed size: output i of o has the inputs i*n//o to -(-(i + 1)*n//o) - 1."""
 
     pinned = True
+    spatial = True
     arguments = (Argument("output", "sizes", "output size"),)
 
     output: Sizes
@@ -189,6 +190,7 @@ class _GlobalPool(Layer):
     """One value for each channel, from all its positions."""
 
     pinned = True
+    spatial = True
 
     def output_shape(self, shape: Shape, convention: Convention) -> Shape:
         rank = spatial_rank(self, shape)

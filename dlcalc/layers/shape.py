@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from dlcalc.errors import LayerError
-from dlcalc.layers.size import Polynomial, Size, letters
+from dlcalc.layers.size import Polynomial, Size
 
 Layout = Literal["chw", "hwc"]
 #: A bare size is one spatial side whose channels are left out, or features:
@@ -82,14 +82,6 @@ class Shape:
     def symbolic(self) -> bool:
         """Whether any size is unknown."""
         return any(isinstance(size, Polynomial) for size in self.sizes)
-
-    @property
-    def letters(self) -> set[str]:
-        """The names of the unknown sizes."""
-        found: set[str] = set()
-        for size in self.sizes:
-            found |= letters(size)
-        return found
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Shape) and self.sizes == other.sizes

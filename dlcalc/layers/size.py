@@ -272,6 +272,9 @@ def least_value(size: Size, bound: int) -> int | None:
     if len(names) != 1:
         return None
     (name,) = names
+    slope = _terms(size).get(((name, 1),), 0)
+    if slope > 0 and len(_without_constant(_terms(size))) == 1:
+        return max(1, -((_terms(size).get((), 0) - bound) // slope))
     low, high = 0, MAX_NUMBER
     if evaluate(size, {name: high}) < bound:
         return None
@@ -298,6 +301,10 @@ def made(terms: Mapping[Monomial, int]) -> Size:
     if len(kept) == 1 and () in kept:
         return kept[()]
     return Polynomial(kept)
+
+
+def _without_constant(terms: Mapping[Monomial, int]) -> dict[Monomial, int]:
+    return {monomial: c for monomial, c in terms.items() if monomial}
 
 
 def lone_floor(terms: Mapping[Monomial, int]) -> Floor | None:

@@ -44,6 +44,7 @@ class WindowLayer(Layer):
     """A layer that moves a window along the spatial axes."""
 
     pinned = True
+    spatial = True
 
     kernel: Sizes
 
@@ -79,7 +80,7 @@ class WindowLayer(Layer):
                 zip(spatial, self.window_axes(rank, convention), strict=True)
             )
         ]
-        return shown[0] if len(set(shown)) == 1 else "; ".join(shown)
+        return "; ".join(dict.fromkeys(shown))
 
     def axis_formula(self, n: str, position: int, rank: int, convention: Convention) -> str:
         """The output size along one axis as Python evaluates it, without the result."""
@@ -159,17 +160,17 @@ def too_small(
     if any(begin or end for begin, end in ends):
         padded = tuple(n + begin + end for n, (begin, end) in zip(spatial, ends, strict=True))
         rule += f", padded to {_by(padded)}"
-    wanted = [
+    wanted = tuple(
         (begin + more, end + more)
         for (begin, end), n, axis in zip(ends, spatial, axes, strict=True)
         for more in [-(-(max(axis.low - n, 0)) // 2) if isinstance(n, int) else 0]
-    ]
+    )
     if at_most_half and any(max(e) > k // 2 for e, k in zip(wanted, kernels, strict=True)):
         return DoesNotFit(rule, axes)
-    return DoesNotFit(rule, axes, padding_text(wanted))
+    return DoesNotFit(rule, axes, wanted)
 
 
-def padding_text(ends: list[tuple[int, int]]) -> str:
+def padding_text(ends: Ends) -> str:
     """The argument that pads so: p1, or p=1x0, or p=1+2."""
     shown = [str(begin) if begin == end else f"{begin}+{end}" for begin, end in ends]
     if len(set(shown)) == 1:

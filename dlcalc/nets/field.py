@@ -43,32 +43,45 @@ def start(shape: Shape) -> Field:
     return Field((Chain(),) * len(shape.spatial))
 
 
-def fields(steps: tuple[Step, ...], field: Field, convention: Convention = TORCH) -> list[Field]:
-    """The field behind each step, given the one before the first.
+class Seen(NamedTuple):
+    """A step with the fields before and behind it, and the same for its branches."""
+
+    step: Step
+    before: Field
+    field: Field
+    branches: tuple[tuple[Seen, ...], ...] = ()
+
+
+def follow(
+    steps: tuple[Step, ...], field: Field, convention: Convention = TORCH
+) -> tuple[Seen, ...]:
+    """Every step with the fields around it, given the one before the first.
 
     >>> from dlcalc.errors import Source
     >>> from dlcalc.nets.parser import parse
     >>> from dlcalc.nets.trace import trace
     >>> network = parse(Source("3x32x32 conv:6,k5 maxpool:2"))
-    >>> steps = trace(network.net, network.input)
-    >>> fields(steps, start(network.input))[-1].chains[0].receptive_field
+    >>> seen = follow(trace(network.net, network.input), start(network.input))
+    >>> seen[-1].field.chains[0].receptive_field
     6
     """
     found = []
     for step in steps:
-        field = after(step, field, convention)
-        found.append(field)
-    return found
+        before = field
+        branches = tuple([follow(branch, before, convention) for branch in step.branches])
+        if branches:
+            met = [branch[-1].field for branch in branches]
+            field = _merged(met if len(met) > 1 else [*met, before])
+        else:
+            field = before.then(step.node.layer.axes(step.input, convention))
+        found.append(Seen(step, before, field, branches))
+    return tuple(found)
 
 
-def after(step: Step, field: Field, convention: Convention = TORCH) -> Field:
-    """The field behind one step."""
-    if not step.branches:
-        return field.then(step.node.layer.axes(step.input, convention))
-    met = [fields(branch, field, convention)[-1] for branch in step.branches]
-    if len(met) == 1:
-        met.append(field)
-    return _merged(met)
+def behind(steps: tuple[Step, ...], field: Field, convention: Convention = TORCH) -> Field:
+    """The field behind the last of the steps."""
+    seen = follow(steps, field, convention)
+    return seen[-1].field if seen else field
 
 
 def _merged(met: list[Field]) -> Field:

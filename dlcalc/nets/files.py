@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import BinaryIO
 
 from dlcalc.errors import InputError, Place, Source, abridged
 
@@ -20,7 +21,7 @@ def read_source(path: str, place: Place | None = None) -> Source:
     try:
         if path == "-":
             name = "standard input"
-            data = sys.stdin.buffer.read(MAX_BYTES + 1)
+            data = standard_input().read(MAX_BYTES + 1)
         else:
             with open(path, "rb") as file:
                 data = file.read(MAX_BYTES + 1)
@@ -30,6 +31,14 @@ def read_source(path: str, place: Place | None = None) -> Source:
     if len(data) > MAX_BYTES:
         raise InputError(f"{name} is larger than {MAX_BYTES:,} bytes: not a net", place=place)
     return Source(decode(data, name, place), name)
+
+
+def standard_input() -> BinaryIO:
+    """Standard input as bytes. Raises `InputError` if the shell has closed it."""
+    # It is None where the shell closed it (<&-), which its type does not tell.
+    if not sys.stdin:
+        raise InputError("standard input is closed")
+    return sys.stdin.buffer
 
 
 def decode(data: bytes, name: str, place: Place | None = None) -> str:

@@ -2,37 +2,42 @@
 
 from __future__ import annotations
 
+from dlcalc.layers.convention import TORCH, Convention
 from dlcalc.layers.shape import MAX_SIZE, Shape, sizes_text
 from dlcalc.layers.size import Size
-from dlcalc.nets import field as fields
-from dlcalc.nets.parser import Net
+from dlcalc.layers.window import padding_text
+from dlcalc.nets.field import behind, start
+from dlcalc.nets.parser import Group, Net, Node
 from dlcalc.nets.trace import TraceError, trace
 
 # A larger input may fail at a later layer: how often to enlarge it again.
 _TRIES = 20
 
 
-def mend(error: TraceError, start: Shape, net: Net) -> str:
-    """The least input, or the padding at the layer, with which a window fits; may be empty."""
-    misfit = error.misfit
-    if misfit is None:
+def mend(error: TraceError, shape: Shape, net: Net, convention: Convention = TORCH) -> str:
+    """The input or the padding with which the whole net works; may be empty."""
+    if error.misfit is None:
         return ""
     ways = []
-    least = least_input(error, start, net)
+    least = least_input(error, shape, net, convention)
     if least is not None:
         ways.append(f"if the input is at least {sizes_text(least)}")
-    if misfit.padding:
-        ways.append(f"with {misfit.padding} at this layer")
-    return f"It fits {', or '.join(ways)}." if ways else ""
+    padding = enough_padding(error, shape, net, convention)
+    if padding:
+        ways.append(f"with {padding} at this layer")
+    ways_text = f"It fits {', or '.join(ways)}." if ways else ""
+    return " ".join(filter(None, [ways_text, _misread(shape)]))
 
 
-def least_input(error: TraceError, start: Shape, net: Net) -> tuple[Size, ...] | None:
+def least_input(
+    error: TraceError, shape: Shape, net: Net, convention: Convention = TORCH
+) -> tuple[Size, ...] | None:
     """The least sides with which the whole net works, or None if none were found."""
-    sides = start.spatial
+    sides = shape.spatial
     for _ in range(_TRIES):
-        field = fields.start(start)
+        field = start(shape)
         for level in error.trail:
-            field = [field, *fields.fields(level.steps, field)][-1]
+            field = behind(level.steps, field, convention)
         if error.misfit is None:
             return None
         needed = field.then(error.misfit.axes).chains
@@ -45,9 +50,53 @@ def least_input(error: TraceError, start: Shape, net: Net) -> tuple[Size, ...] |
         if any(isinstance(side, int) and side > MAX_SIZE for side in sides):
             return None
         try:
-            trace(net, start.with_sides(sides))
+            trace(net, shape.with_sides(sides), convention)
         except TraceError as again:
             error = again
         else:
             return sides
     return None
+
+
+def enough_padding(
+    error: TraceError, shape: Shape, net: Net, convention: Convention = TORCH
+) -> str:
+    """The padding at the layer that failed with which the whole net works; may be empty."""
+    misfit = error.misfit
+    if misfit is None or not misfit.padding:
+        return ""
+    node = error.trail[-1].node
+    values = {a.name: getattr(node.layer, a.name) for a in node.layer.arguments}
+    layer = type(node.layer)(rank=node.layer.rank, **{**values, "padding": misfit.padding})
+    try:
+        trace(_replaced(net, node, node._replace(layer=layer)), shape, convention)
+    except TraceError:
+        return ""
+    return padding_text(misfit.padding)
+
+
+def _replaced(net: Net, old: Node, new: Node) -> Net:
+    """The net with one node in the place of another, wherever it stands."""
+    items: list[Node | Group] = []
+    for item in net:
+        if item is old:
+            items.append(new)
+        elif isinstance(item, Group):
+            items.append(item._replace(body=_replaced(item.body, old, new)))
+        else:
+            branches = tuple(_replaced(branch, old, new) for branch in item.branches)
+            items.append(item._replace(branches=branches) if branches else item)
+    return tuple(items)
+
+
+def _misread(shape: Shape) -> str:
+    """What may have been meant by an input that is written otherwise elsewhere."""
+    sizes = shape.sizes
+    if shape.layout != "chw" or shape.symbolic:
+        return ""
+    if len(sizes) == 4 and sizes[1] in (1, 3, 4):
+        without = sizes_text(sizes[1:])
+        return f"If {sizes[0]} is the batch, leave it out: {without}."
+    if len(sizes) == 3 and sizes[2] in (1, 3, 4) and sizes[0] == sizes[1]:
+        return "If the channels come last, add --layout hwc."
+    return ""

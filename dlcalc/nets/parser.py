@@ -23,7 +23,7 @@ from dlcalc.layers.shape import MAX_SIZE, Layout, Shape
 from dlcalc.layers.size import Size, letter
 from dlcalc.nets import zoo
 from dlcalc.nets.files import read_source
-from dlcalc.nets.word import WordError, read_word
+from dlcalc.nets.word import WordError, meant_layer, read_word
 
 MAX_DEPTH = 100
 MAX_LAYERS = 100_000
@@ -235,7 +235,9 @@ class _Parser:
                 opening,
                 "Write 'residual[a | b]' to add them or 'concat[a | b]' to put them side by side.",
             )
-        return Group(branches[0]), layers
+        first = branches[0][0]
+        shape = first.input if isinstance(first, Group) else None
+        return Group(branches[0], input=shape), layers
 
     def _branches(self, opening: _Token, depth: int) -> tuple[tuple[Net, ...], int]:
         if depth >= MAX_DEPTH:
@@ -301,7 +303,11 @@ class _Parser:
                 raise self._error(
                     f"{abridged(token.text)} is a path, and no file is read from here", token
                 )
-            network = parse_file(token.text, layout=self.layout, place=place)
+            try:
+                network = parse_file(token.text, layout=self.layout, place=place)
+            except InputError as error:
+                error.mend = error.mend or meant_layer(token.text)
+                raise
             return Group(network.net, 1, None, network.input)
         if registry.find(token.text) is not None:
             return None

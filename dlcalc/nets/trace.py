@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from dlcalc.errors import LayerError, Place, ShapeError
+from dlcalc.errors import LayerError, Place, ShapeError, abridged
 from dlcalc.layers.base import DoesNotFit
 from dlcalc.layers.convention import TORCH, Convention
 from dlcalc.layers.shape import Shape, check_sizes
@@ -38,27 +38,23 @@ class Level(NamedTuple):
 class TraceError(ShapeError):
     """A shape that does not go through; ``trail`` leads from the outermost net to the layer."""
 
-    def __init__(self, cause: LayerError, place: Place, level: Level) -> None:
-        super().__init__(cause.rule, place=place, mend=cause.mend)
+    def __init__(self, cause: LayerError, place: Place, trail: tuple[Level, ...]) -> None:
+        numbers = []
+        for level in trail:
+            numbers.append(f"layer {len(level.steps) + 1}")
+            if level.branch is not None:
+                numbers.append(f"branch {level.branch + 1}")
+        text = abridged(trail[-1].node.text.partition("[")[0], 60)
+        rule = f"{', '.join(numbers)}, {text}: {cause.rule}"
+        super().__init__(rule, place=place, mend=cause.mend)
         self.cause = cause
         self.place: Place = place
-        self.trail = [level]
+        self.trail = trail
 
     @property
     def misfit(self) -> DoesNotFit | None:
         """The refusal of a window larger than its input, if that is what it was."""
         return self.cause if isinstance(self.cause, DoesNotFit) else None
-
-    def headline(self) -> str:
-        """The rule behind the number and the text of the layer, through all branches."""
-        numbers = []
-        for level in self.trail:
-            numbers.append(f"layer {len(level.steps) + 1}")
-            if level.branch is not None:
-                numbers.append(f"branch {level.branch + 1}")
-        text = self.trail[-1].node.text.partition("[")[0]
-        self.rule = f"{', '.join(numbers)}, {text}: {self.cause.rule}"
-        return super().headline()
 
 
 def trace(
@@ -81,7 +77,7 @@ def trace(
                 branches, output = (), node.layer.output_shape(shape, convention)
             check_sizes(output)
         except LayerError as error:
-            raise TraceError(error, where, Level(tuple(steps), node, shape)) from error
+            raise TraceError(error, where, (Level(tuple(steps), node, shape),)) from error
         steps.append(Step(node, where, shape, output, branches))
         shape = output
     return tuple(steps)
@@ -99,8 +95,7 @@ def _branched(
             branches.append(trace(branch, shape, convention, named))
         except TraceError as error:
             level = Level(tuple(before), node, shape, tuple(branches), number)
-            error.trail.insert(0, level)
-            raise
+            raise TraceError(error.cause, error.place, (level, *error.trail)) from error
     outputs = [branch[-1].output for branch in branches]
     if len(outputs) < 2:
         outputs.append(shape)

@@ -24,12 +24,6 @@ class WordError(LayerError):
         self.end = end
 
 
-def split_name(word: str) -> tuple[str, str | None]:
-    """The name and what stands behind its colon, None if there is no colon."""
-    name, colon, rest = word.partition(":")
-    return name, rest if colon else None
-
-
 @lru_cache(maxsize=4_096)
 def read_word(word: str) -> Layer:
     """The layer that a word means.
@@ -39,12 +33,12 @@ def read_word(word: str) -> Layer:
     >>> read_word("maxpool:3x5,s2")
     MaxPool(rank=None, kernel=(3, 5), stride=(2,), padding=((0, 0),), dilation=(1,), ceil=False)
     """
-    name, rest = split_name(word)
+    name, colon, rest = word.partition(":")
     found = registry.find(name) if _NAME.fullmatch(name) else None
     if found is None:
-        raise _unknown(name)
+        raise _unknown(word, name)
     cls, rank = found
-    values = {} if rest is None else _read_arguments(cls, name, rest)
+    values = _read_arguments(cls, name, rest) if colon else {}
     try:
         return cls(rank=rank, **values)
     except LayerError as error:
@@ -63,10 +57,9 @@ def _read_arguments(cls: type[Layer], name: str, rest: str) -> dict[str, object]
             found = _keyed_argument(cls, name, part)
             if found is None:
                 if keyed:
-                    raise LayerError(
-                        f"{abridged(part)} stands behind a named argument",
-                        "Arguments without a name come first.",
-                    )
+                    rule = f"{abridged(part)} stands behind a named argument"
+                    mend = "Arguments without a name come first."
+                    raise LayerError(rule, "Write p=same." if part == "same" else mend)
                 if not positional:
                     rule = f"{name} takes no further argument {abridged(part)}"
                     raise LayerError(rule, _keys(cls))
@@ -111,17 +104,23 @@ _SHORT_STARTS = tuple("0123456789_-+")
 
 
 def _unknown_key(cls: type[Layer], name: str, key: str, value: str) -> LayerError:
-    names = [argument.name for argument in cls.arguments]
-    close = nearest(key, names)
     rule = f"{name} has no argument {abridged(key) or 'without a name'}"
+    meant = _meant_argument(cls, key, value.lstrip(":"))
+    return LayerError(rule, f"Did you mean {abridged(meant)}?" if meant else _keys(cls))
+
+
+def _meant_argument(cls: type[Layer], key: str, value: str) -> str:
+    """The argument that was probably meant, as it is written; may be empty."""
     for argument in cls.arguments:
-        word = key.removeprefix(argument.short)
+        word = key.lower().removeprefix(argument.short)
         if argument.kind == "padding" and word in ("same", "valid"):
-            close, value = argument.short, word
-    if close:
-        meant = f"{close}={abridged(value)}" if value else close
-        return LayerError(rule, f"Did you mean {meant}?")
-    return LayerError(rule, _keys(cls))
+            return f"{argument.short}={word}"
+        if argument.kind == "flag" and key.lower() == f"no{argument.name}":
+            return f"{argument.name}=no"
+        if argument.short and key.lower() == argument.short and value:
+            return f"{argument.short}{value}"
+    close = nearest(key, [argument.name for argument in cls.arguments])
+    return f"{close}={value}" if close and value else close
 
 
 def _keys(cls: type[Layer]) -> str:
@@ -129,18 +128,63 @@ def _keys(cls: type[Layer]) -> str:
     return f"Its arguments are {', '.join(shown)}." if shown else f"{cls.words[0]} takes none."
 
 
-def _unknown(name: str) -> WordError:
-    shown = abridged(name)
-    rule = f"{shown} is not a layer or a built-in net"
-    match = re.fullmatch(r"([A-Za-z_-]+?)([0-9_].*)", name, re.DOTALL)
-    if registry.find(name.lower()) and name != name.lower():
-        mend = f"Names are written small: {name.lower()}."
-    elif match and registry.find(match[1].lower()):
-        mend = f"Write {match[1].lower()}:{abridged(match[2])}, with a colon before the arguments."
-    else:
-        close = nearest(name, _known_names())
-        mend = f"Did you mean {close}?" if close else "dlcalc layers and dlcalc zoo list them."
-    return WordError(rule, mend, 0, max(1, len(name)))
+# What other tools call it, and how it is written here.
+_ELSEWHERE = {
+    "add": "residual[...]",
+    "skip": "residual[...]",
+    "shortcut": "residual[main | shortcut]",
+    "cat": "concat[... | ...]",
+    "dwconv": "conv with as many groups as channels, as in 32x56x56 conv:32,k3,g32",
+    "depthwiseconv": "conv with as many groups as channels, as in 32x56x56 conv:32,k3,g32",
+    "separableconv": "32x56x56 conv:32,k3,g32 conv:64,k1",
+    "maxpooling": "maxpool:2",
+    "averagepooling": "avgpool:2",
+    "batchnormalization": "bn",
+}
+
+
+def _unknown(word: str, name: str) -> WordError:
+    rule = f"{abridged(name)} is not a layer or a built-in net"
+    return WordError(rule, _meant_layer(word, name), 0, max(1, len(name)))
+
+
+def _meant_layer(word: str, name: str) -> str:
+    """How the layer that was probably meant is written, as a sentence."""
+    plain = registry.normal(name.lower())
+    if name[:1].isdigit() or name == "x" or "\N{MULTIPLICATION SIGN}" in name:
+        return "Sizes are joined by x in one word, as in 3x32x32."
+    if name[:1] in ("(", "*"):
+        return "A count comes first and brackets are square, as in '3*[conv:64,k3,p1 relu]'."
+    if name != name.lower() and registry.find(plain):
+        return f"Names are written small: {name.lower()}."
+    if (unpinned := re.sub("[123]d$", "", plain)) in _ELSEWHERE:
+        return f"It is written {_ELSEWHERE[unpinned]}."
+    match = re.match(r"(?:torch\.)?(?:nn\.)?([A-Za-z_-]+?)([0-9]d)?(?=[^A-Za-z_]|$)", name)
+    found = registry.find((match[1] + (match[2] or "")).lower()) if match else None
+    if match and found:
+        written = f"{match[1].lower()}:{word[match.end() :]}"
+        if re.fullmatch(r"[0-9][0-9x,.a-z]*", word[match.end() :]) and _reads(written):
+            return f"Write {written}, with a colon before the arguments."
+        return found[0].hint().replace("Write it", "It is written")
+    close = nearest(name, _known_names())
+    return f"Did you mean {close}?" if close else "dlcalc layers and dlcalc zoo list them."
+
+
+def meant_layer(path: str) -> str:
+    """If a path looks like a layer of another notation: how the layer is written."""
+    if "/" in path or not re.match(r"(torch\.|nn\.)|[A-Za-z]+[0-9(]", path):
+        return ""
+    mend = _meant_layer(path, path)
+    written = mend.startswith(("Write ", "It is written "))
+    return f"If a layer is meant: {mend[0].lower()}{mend[1:]}" if written else ""
+
+
+def _reads(word: str) -> bool:
+    try:
+        read_word(word)
+    except WordError:
+        return False
+    return True
 
 
 def _known_names() -> list[str]:

@@ -255,6 +255,101 @@ def test_nets_from_files(run: Run, tmp_path: Path) -> None:
     assert "  mxpool:2\n  ^^^^^^\n" in done.stderr
 
 
+def test_notes_of_params_and_of_unknown_sizes(run: Run) -> None:
+    assert "flatten before it" in run("params", "3x32x32", "dense:10").stderr
+    assert (
+        "28 channels"
+        in json.loads(run("params", "28x28", "conv:8,k3", "--json").stdout)["notes"][0]
+    )
+    assert "H channels of length W" in run("shape", "HxW", "conv:8,k3").stderr
+    assert "28 channels" in run("shape", "28x28", "globalavgpool").stderr
+    assert "--layout hwc" in run("shape", "32x32x3", "conv:8,k3").stderr
+    assert "if 1 is the batch" in run("shape", "1x3x32x32", "conv:8,k3,p1").stderr
+    for usual in ("1x16000 conv:8,k3", "3x32x32 conv:8,k3", "784 dense:10", "3x8x32x32 conv:8,k3"):
+        assert run("shape", usual).stderr == "", usual
+
+
+def test_a_misread_input_is_named_where_it_does_not_fit(run: Run) -> None:
+    assert "If the channels come last, add --layout hwc" in run("shape", "32x32x3 conv:6,k5").stderr
+    assert "leave it out: 3x32x32" in run("shape", "1x3x32x32 conv:6,k5").stderr
+
+
+@pytest.mark.parametrize(
+    ("line", "expected", "code"),
+    [
+        ("shape 3xHxW conv:6,k5,s2,p2", "6 x (H+1)//2 x (1+W)//2", 0),
+        ("shape 3xHxW conv:6,k5,s2,p2", "6 x (H-1)//2+1 x (1+W)//2", 0),
+        ("shape 3xHxW conv:6,k5,s2,p2", "6 x H//2 x (1+W)//2", 1),
+        ("params CxHxW conv:64,k3", "64+576*C", 0),
+        ("params CxHxW conv:64,k3", "64+577*C", 1),
+        ("shape 3x32x32 conv:6,k5", "06x28x28", 0),
+        ("shape 3x32x32 conv:6,k5", "6x28", 1),
+        ("shape 3x32x32 conv:6,k5", "6x28x__import__('os')", 1),
+        ("shape 3x32x32 conv:6,k5", "6x28x" + "(" * 500 + "28" + ")" * 500, 1),
+        ("shape 3x32x32 conv:6,k5", "6x28x9**9**9", 1),
+    ],
+)
+def test_expectations_of_unknown_sizes(run: Run, line: str, expected: str, code: int) -> None:
+    done = run(*line.split(), "--expect", expected)
+    assert done.returncode == code, done.stderr
+    assert ("this is not a size" in done.stderr) == (
+        "__" in expected or "((" in expected or "**" in expected
+    )
+
+
+def test_a_stream_and_a_file_exclude_one_another(run: Run) -> None:
+    done = run("shape", "-", "-f", "nothing.net")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "--file has no use" in done.stderr
+
+
+def test_options_behind_two_dashes_and_values_stay_as_written(run: Run) -> None:
+    assert "-q is not a layer" in run("shape", "28", "--", "-q").stderr
+    assert "-q: this is not a size" in run("shape", "28", "relu", "--expect", "-q").stderr
+
+
+@pytest.mark.parametrize(
+    ("line", "mend"),
+    [
+        ("vgg16", "dlcalc params vgg16"),
+        ("conv:6,k5", "dlcalc shape"),
+        ("layers vgg16", "dlcalc zoo vgg16"),
+        ("zoo conv", "dlcalc layers conv"),
+        ("shape 3x32x32 Conv2d(3,64,3)", "It is written as in 3x32x32 conv:6,k5"),
+        ("shape 3x32x32 nn.ReLU()", "it is written as in 64x56x56 relu"),
+        ("shape 3x32x32 dropout0.5", "write dropout:0.5"),
+        ("shape 3x32x32 conv:8,k3,nobias", "bias=no"),
+        ("shape 3x32x32 conv:8,K3", "Did you mean k3?"),
+        ("shape 3x32x32 conv:8,k3,padding=SAME", "Write same."),
+        ("shape 3x32x32 conv:8,k3,same", "Write p=same."),
+        ("shape 3x32x32 add[relu|relu]", "residual[...]"),
+        ("shape 3x32x32 3*(relu)", "brackets are square"),
+        ("shape 3 32 32 relu", "Sizes are joined by x"),
+        ("shape C×H×W relu", "Sizes are joined by x"),
+        ("shape 4x32x32 conv:6,k3,g4", "such as 1, 2."),
+    ],
+)
+def test_a_mend_for_what_other_tools_write(run: Run, line: str, mend: str) -> None:
+    done = run(*line.split())
+    assert done.returncode == 2
+    assert mend in done.stderr
+
+
+def test_the_python_surface() -> None:
+    import dlcalc
+
+    result = dlcalc.shape("3x32x32 conv:6,k5")
+    assert repr(result) == "<ShapeResult 6x28x28>"
+    assert result.value == (6, 28, 28)
+    assert {"shape", "params", "InputError"} <= set(dir(dlcalc))
+    with pytest.raises(dlcalc.InputError):
+        dlcalc.shape("3x32x32 cnov:6")
+    with pytest.raises(dlcalc.InputError, match="layout must be"):
+        dlcalc.shape("3x32x32 relu", layout="nhwc")  # type: ignore[arg-type]
+    with pytest.raises(dlcalc.ClaimError):
+        dlcalc.params("lenet5").meets("many")
+
+
 def _without_escapes(text: str) -> str:
     import re
 

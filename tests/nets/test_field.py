@@ -91,7 +91,8 @@ def traced(net: str) -> tuple[tuple[Step, ...], list[Field]]:
     network = parse(Source(net), files=False)
     assert network.input is not None
     steps = trace(network.net, network.input)
-    return steps, fields.fields(steps, fields.start(network.input))
+    seen = fields.follow(steps, fields.start(network.input))
+    return steps, [item.field for item in seen]
 
 
 @settings(deadline=None, max_examples=150)

@@ -120,7 +120,7 @@ def test_a_padding_that_pooling_refuses_is_not_proposed(net: str) -> None:
         ),
         (
             "3x16x16 2*[conv:8,k3 maxpool:2] conv:8,k3,p=1+0x0 conv:8,k3",
-            "It fits if the input is at least 22x26, or with p=1+0x1 at this layer.",
+            "It fits if the input is at least 22x26.",
         ),
         ("20 conv:k5 maxpool:2 conv:k9", "It fits if the input is at least 22, or with p1"),
         ("3x8x8 maxpool:4,s1 flatten dense:2 relu conv:4,k9", ""),

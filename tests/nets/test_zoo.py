@@ -7,7 +7,7 @@ import pytest
 from dlcalc.answers.network import load
 from dlcalc.answers.params import params
 from dlcalc.nets import zoo
-from dlcalc.nets.field import fields, start
+from dlcalc.nets.field import follow, start
 from dlcalc.nets.trace import trace
 
 #: Parameters, and multiply-accumulates at the usual input.
@@ -49,7 +49,7 @@ def test_receptive_fields(name: str) -> None:
     shape, net = load((name,))
     steps = trace(net, shape)
     before = [step.node.layer.words[0] for step in steps].index("adaptiveavgpool")
-    chains = fields(steps, start(shape))[before - 1].chains
+    chains = follow(steps, start(shape))[before - 1].field.chains
     assert chains is not None
     assert {chain.receptive_field for chain in chains} == {RECEPTIVE_FIELDS[name]}
 

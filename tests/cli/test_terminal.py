@@ -1,0 +1,91 @@
+"""What a person sees: the same content as in a pipe, wrapped by column, at any width."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import re
+import struct
+import subprocess
+import sys
+import termios
+
+import pytest
+
+QUESTIONS = [
+    "shape 3x32x32 conv:6,k5 tanh avgpool:2",
+    "shape 3x64x64 conv:64,kernel=3x3,stride=1x1,padding=1x1,dilation=1x1,groups=1,bias=no relu",
+    "shape 192x28x28 concat[conv:64,k1|conv:96,k1|maxpool:3,s1,p=1]",
+    "params lenet5",
+    "params vgg16",
+    "params CxHxW conv:K,k3,s2,p1 flatten dense:F",
+    "zoo resnet50",
+    "zoo",
+    "layers",
+    "layers conv",
+]
+_ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def on_terminal(line: str, columns: int, **environment: str) -> str:
+    """What a command writes to a terminal of that width, on both streams."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
+    plain = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "LINES", "NO_COLOR")}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "dlcalc", *line.split()],
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        env={**plain, "TERM": "xterm-256color", **environment},
+    )
+    os.close(theirs)
+    shown = b""
+    try:
+        while data := os.read(ours, 65536):
+            shown += data
+    except OSError:
+        pass  # how a terminal says that nobody writes any more
+    os.close(ours)
+    process.wait(timeout=30)
+    return shown.decode("utf-8").replace("\r\n", "\n")
+
+
+def in_a_pipe(line: str) -> str:
+    command = [sys.executable, "-m", "dlcalc", *line.split()]
+    return subprocess.run(command, capture_output=True, encoding="utf-8").stdout
+
+
+@pytest.mark.parametrize("columns", [40, 60, 80, 200])
+@pytest.mark.parametrize("line", QUESTIONS)
+def test_a_terminal_shows_every_word_unbroken(line: str, columns: int) -> None:
+    shown = _ESCAPES.sub("", on_terminal(line, columns))
+    words = shown.split()
+    assert sorted(words) == sorted(in_a_pipe(line).split())
+
+
+@pytest.mark.parametrize("line", QUESTIONS[:1] + QUESTIONS[3:4])
+def test_eighty_columns_hold_every_line(line: str) -> None:
+    shown = _ESCAPES.sub("", on_terminal(line, 80))
+    assert max(len(text.rstrip()) for text in shown.splitlines()) <= 80
+
+
+def test_colour_has_its_three_meanings_and_can_be_declined() -> None:
+    line = "shape 3x8x8 conv:6,k5"
+    assert "\x1b[1;32moutput" in on_terminal(line, 80)
+    assert "\x1b[1;31m" in on_terminal("shape 3x4x4 conv:6,k5", 80)
+    for declined in ({"NO_COLOR": "1"}, {"TERM": "dumb"}):
+        assert "\x1b[" not in on_terminal(line, 80, **declined)
+    assert "\x1b[" not in on_terminal(f"{line} --color never", 80)
+    assert "\x1b[" in on_terminal(f"{line} --color always", 80, NO_COLOR="1")
+
+
+@pytest.mark.parametrize("columns", [40, 80])
+def test_messages_wrap_and_carets_stay_below_the_word(columns: int) -> None:
+    line = "shape 3x64x64 conv:8,k3 relu conv:8,k3 relu conv:8,k3 relu cnov:8,k3 relu conv:8,k3"
+    shown = on_terminal(line, columns).splitlines()
+    (carets,) = [text for text in shown if "^" in text]
+    marked = shown[shown.index(carets) - 1]
+    assert marked[carets.index("^") : carets.rindex("^") + 1] == "cnov"
+    assert max(map(len, shown)) < columns
