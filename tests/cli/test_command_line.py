@@ -305,7 +305,7 @@ def test_a_stream_and_a_file_exclude_one_another(run: Run) -> None:
 
 def test_options_behind_two_dashes_and_values_stay_as_written(run: Run) -> None:
     assert "-q is not a layer" in run("shape", "28", "--", "-q").stderr
-    assert "-q: this is not a size" in run("shape", "28", "relu", "--expect", "-q").stderr
+    assert "expected -q, but it is 28" in run("shape", "28", "relu", "--expect", "-q").stderr
 
 
 @pytest.mark.parametrize(
