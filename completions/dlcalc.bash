@@ -280,7 +280,7 @@ __dlcalc_layer() {
 }
 
 __dlcalc_zoo() {
-    __dlcalc_offer alexnet alexnet-2012 lenet5 resnet18 resnet34 resnet50 resnet50-v1 resnet101 resnet152 vgg11 vgg11_bn vgg13 vgg13_bn vgg16 vgg16_bn vgg19 vgg19_bn
+    __dlcalc_offer alexnet alexnet-2012 densenet121 lenet5 mobilenet_v1 mobilenet_v2 resnet18 resnet34 resnet50 resnet50-v1 resnet101 resnet152 vgg11 vgg11_bn vgg13 vgg13_bn vgg16 vgg16_bn vgg19 vgg19_bn
 }
 
 # Keeps of the words those that begin with the piece.

@@ -129,7 +129,10 @@ function __dlcalc_zoo
     printf '%s\n' \
         'alexnet'\t'AlexNet as one tower, as in torchvision (Krizhevsky 2014)' \
         'alexnet-2012'\t'AlexNet in two groups, with response normalisation (Krizhevsky, Sutskever and Hinton 2012)' \
+        'densenet121'\t'DenseNet-121 (Huang, Liu, van der Maaten and Weinberger 2016)' \
         'lenet5'\t'LeNet-5 in its modern form: tanh, mean pooling, full connections' \
+        'mobilenet_v1'\t'MobileNet v1, width 1 (Howard et al. 2017)' \
+        'mobilenet_v2'\t'MobileNet v2, width 1, as in torchvision (Sandler et al. 2018)' \
         'resnet18'\t'ResNet-18 (He, Zhang, Ren and Sun 2015)' \
         'resnet34'\t'ResNet-34 (He, Zhang, Ren and Sun 2015)' \
         'resnet50'\t'ResNet-50 with the stride in the 3x3 convolution, as in torchvision (v1.5)' \

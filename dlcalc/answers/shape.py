@@ -125,7 +125,7 @@ class ShapeResult(Result):
         return follow(self.steps, start_field(self.start), self.convention)
 
     def _row(self, label: str, shape: Shape) -> Row:
-        return Row((label, str(Batched(shape, self.batch))))
+        return Row((label, self._shape(shape)))
 
     def _rows(self, seen: tuple[Seen, ...], depth: int = 0) -> list[Row]:
         rows: list[Row] = []
@@ -180,14 +180,13 @@ class ShapeResult(Result):
 
         Where a size hangs on two letters, it stands for itself with its least value.
         """
-        if not self.start.symbolic:
-            return {}
         needed: dict[Size, int] = {}
         for step in walk(self.steps):
-            axes = None if step.branches else step.node.layer.axes(step.input, self.convention)
-            if axes is not None and step.input.symbolic:
-                for size, axis in zip(step.input.spatial, axes, strict=True):
-                    needed[size] = max(needed.get(size, 1), axis.low)
+            if step.branches or not step.input.symbolic:
+                continue
+            axes = step.node.layer.axes(step.input, self.convention)
+            for size, axis in zip(step.input.spatial, axes, strict=True) if axes else ():
+                needed[size] = max(needed.get(size, 1), axis.low)
         least: dict[str, int] = {}
         for size, low in needed.items():
             if isinstance(size, Polynomial):

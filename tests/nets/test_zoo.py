@@ -29,6 +29,9 @@ FIGURES = {
     "resnet101": (44_549_160, 7_801_405_440),
     "resnet152": (60_192_808, 11_513_626_624),
     "resnet50-v1": (25_557_032, 3_857_973_248),
+    "mobilenet_v1": (4_231_976, 568_740_352),
+    "mobilenet_v2": (3_504_872, 300_774_272),
+    "densenet121": (7_978_856, 2_834_161_664),
 }
 #: Before global pooling; vgg16 at its last pooling.
 RECEPTIVE_FIELDS = {"vgg16": 212, "resnet50-v1": 483, "resnet50": 427, "resnet18": 435}
