@@ -21,9 +21,9 @@ class Residual(Layer):
     def merge(self, outputs: tuple[Shape, ...]) -> Shape:
         main, skip = _settled(outputs)
         if len(main.sizes) != len(skip.sizes) or _side(main) != _side(skip):
-            raise _mismatch(main, skip)
+            raise _mismatch(main, skip, "What is added must have one shape.")
         for left, right in zip(main.sizes, skip.sizes, strict=True):
-            _same(left, right, main, skip)
+            _same(left, right, main, skip, _shortcut(main, skip))
         return main
 
 
@@ -37,11 +37,12 @@ class Concat(Layer):
     def merge(self, outputs: tuple[Shape, ...]) -> Shape:
         first, *others = _settled(outputs)
         for other in others:
+            mend = "Side by side, only the channels may differ."
             if len(first.sizes) != len(other.sizes) or _side(first) != _side(other):
-                raise _mismatch(first, other)
+                raise _mismatch(first, other, mend)
             if len(first.sizes) > 1 or _side(first):
                 for left, right in zip(first.spatial, other.spatial, strict=True):
-                    _same(left, right, first, other)
+                    _same(left, right, first, other, mend)
         total = _total((first, *others))
         if total is None:
             return first
@@ -77,11 +78,11 @@ def _total(outputs: tuple[Shape, ...]) -> Size | None:
     return total
 
 
-def _same(left: Size, right: Size, first: Shape, second: Shape) -> None:
+def _same(left: Size, right: Size, first: Shape, second: Shape, mend: str) -> None:
     if left == right:
         return
     if isinstance(left, int) and isinstance(right, int):
-        raise _mismatch(first, second)
+        raise _mismatch(first, second, mend)
     values = counterexample(left, right)
     if values is None:
         raise LayerError(
@@ -95,7 +96,30 @@ def _same(left: Size, right: Size, first: Shape, second: Shape) -> None:
     )
 
 
-def _mismatch(first: Shape, second: Shape) -> LayerError:
-    return LayerError(
-        f"the branches give {first} and {second}, which do not match",
-    )
+def _mismatch(first: Shape, second: Shape, mend: str) -> LayerError:
+    return LayerError(f"the branches give {first} and {second}, which do not match", mend)
+
+
+def _shortcut(main: Shape, skip: Shape) -> str:
+    """The layer behind the skip that would match the main branch, as a sentence."""
+    layer = _matching_layer(main, skip)
+    if not layer:
+        return "What is added must have one shape."
+    return f"The skip would match behind {layer}: 'residual[main | {layer}]'."
+
+
+def _matching_layer(main: Shape, skip: Shape) -> str:
+    """A dense layer, or a 1x1 convolution, that makes the skip's shape the main one's."""
+    if len(main.sizes) == 1:
+        return "" if _side(main) else f"dense:{main.sizes[0]}"
+    strides = set()
+    for n, m in zip(skip.spatial, main.spatial, strict=True):
+        if not isinstance(n, int) or not isinstance(m, int):
+            return ""
+        stride = -(-n // m)
+        if (n - 1) // stride + 1 != m:
+            return ""
+        strides.add(stride)
+    if len(strides) > 1:
+        return ""
+    return f"conv:{main.channels},k1" + (f",s{stride}" if stride > 1 else "")

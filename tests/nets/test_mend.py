@@ -157,3 +157,29 @@ def test_least_input_is_none_without_a_misfit() -> None:
     assert error is not None and network.input is not None
     assert least_input(error, network.input, network.net) is None
     assert error.mend == ""
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "64x56x56 residual[conv:128,k3,s2,p1]",
+        "64x57x57 residual[conv:128,k3,s2,p1]",
+        "64x9 residual[conv:32,k3,p1]",
+        "64 residual[dense:32]",
+        "64 residual[dense:32 | dense:16]",
+    ],
+)
+def test_a_layer_behind_the_skip_is_proposed_that_matches(line: str) -> None:
+    with pytest.raises(TraceError) as caught:
+        shape.shape(line)
+    layer = re.findall(r"'residual\[main \| (.*)\]'", caught.value.mend)[0]
+    skip = f" {layer}]" if "|" in line else f" | {layer}]"
+    main = line.replace("residual[", "").rstrip("]").partition("|")[0]
+    assert shape.shape(line[:-1] + skip).terse() == shape.shape(main).terse()
+
+
+@pytest.mark.parametrize("line", ["3x8x8 residual[conv:3,k3]", "3x8x8 residual[flatten]"])
+def test_no_layer_behind_the_skip_is_proposed_where_none_matches(line: str) -> None:
+    with pytest.raises(TraceError) as caught:
+        shape.shape(line)
+    assert caught.value.mend == "What is added must have one shape."
