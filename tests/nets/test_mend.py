@@ -156,7 +156,7 @@ def test_least_input_is_none_without_a_misfit() -> None:
     error = failure((8, 8), ["residual[conv:4,k1]"])
     assert error is not None and network.input is not None
     assert least_input(error, network.input, network.net) is None
-    assert error.mend == ""
+    assert "at least" not in error.mend
 
 
 @pytest.mark.parametrize(
