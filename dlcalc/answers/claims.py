@@ -2,12 +2,29 @@
 
 from __future__ import annotations
 
-from dlcalc.errors import ClaimError, LayerError, abridged
-from dlcalc.layers.size import Size, counterexample, letter, letters
+from re import fullmatch, search
 
-# A claim longer or deeper than any size that is printed is not read.
-_MAX_LENGTH = 5_000
+from dlcalc.errors import ClaimError, LayerError, abridged
+from dlcalc.layers.size import MAX_NUMBER, Polynomial, Size, counterexample, letter
+
+# A claim is untrusted text: none of a size worth claiming is longer or grows larger.
+_MAX_LENGTH = 1_000
 _MAX_BRACKETS = 100
+_MAX_SYMBOLS = 500
+_EXPRESSION = r"[0-9A-Za-z+\-*/() ]+"
+# Python would warn of 64or, and read 0b1 as a number and HW as one name.
+_RUN_TOGETHER = r"[0-9][A-Za-z]|[A-Za-z][0-9A-Za-z]"
+
+
+def claimed_sizes(text: str) -> list[Size]:
+    """The sizes of a claimed shape. Raises `ClaimError` if it is none.
+
+    >>> claimed_sizes("3x(H + 1)//2") == [3, (letter("H") + 1)//2]
+    True
+    """
+    if len(text) > _MAX_LENGTH:
+        raise _refusal(text)
+    return [claimed(size) for size in text.split("x")]
 
 
 def claimed(text: str) -> Size:
@@ -18,17 +35,22 @@ def claimed(text: str) -> Size:
     >>> claimed("(1 + H)//2") == (letter("H") + 1)//2
     True
     """
+    text = text.strip()
     if text.isascii() and text.isdigit() and len(text) < 100:
         return int(text)
-    refusal = ClaimError(f"--expect {abridged(text)}: this is not a size.")
-    if len(text) > _MAX_LENGTH or text.count("(") > _MAX_BRACKETS:
-        raise refusal
+    if (
+        len(text) > _MAX_LENGTH
+        or text.count("(") > _MAX_BRACKETS
+        or not fullmatch(_EXPRESSION, text)
+        or search(_RUN_TOGETHER, text)
+    ):
+        raise _refusal(text)
     import ast
 
     try:
         return _value(ast.parse(text, mode="eval").body)
     except (SyntaxError, ValueError, RecursionError, MemoryError, LayerError):
-        raise refusal from None
+        raise _refusal(text) from None
 
 
 def surely_equal(size: Size, expected: Size) -> bool:
@@ -38,21 +60,37 @@ def surely_equal(size: Size, expected: Size) -> bool:
     """
     if size == expected:
         return True
-    if letters(size) != letters(expected) or not letters(size):
+    if isinstance(size, int) and isinstance(expected, int):
         return False
-    if counterexample(size, expected) is None:
-        raise ClaimError(f"whether {size} and {expected} are always equal cannot be told.")
+    if counterexample(size, expected, existing=False) is None:
+        shown = f"{abridged(str(size))} and {abridged(str(expected))}"
+        raise ClaimError(f"whether {shown} are always equal cannot be told.")
     return False
+
+
+def _refusal(text: str) -> ClaimError:
+    mend = " Its sizes are joined by x, as in 3x32x32." if set(text) & set("X,×") else ""
+    return ClaimError(f"--expect: {abridged(text) or 'an empty text'} is not a size.{mend}")
 
 
 def _value(node: object) -> Size:
     """The size of an expression: letters, whole numbers, + - * and // by a number."""
+    size = _operation(node)
+    numbers = [size] if isinstance(size, int) else size.terms.values()
+    if max(map(abs, numbers)) > MAX_NUMBER:
+        raise ValueError
+    if isinstance(size, Polynomial) and size.symbols > _MAX_SYMBOLS:
+        raise ValueError
+    return size
+
+
+def _operation(node: object) -> Size:
     import ast
 
     match node:
-        case ast.Constant(value=int(number)) if not isinstance(number, bool):
+        case ast.Constant(value=int(number)):
             return number
-        case ast.Name(id=name) if len(name) == 1 and name != "x":
+        case ast.Name(id=name):
             return letter(name)
         case ast.UnaryOp(op=ast.USub(), operand=operand):
             return -_value(operand)

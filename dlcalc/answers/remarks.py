@@ -36,7 +36,7 @@ def _reading(start: Shape, steps: tuple[Step, ...]) -> str:
             f"{start} is read as {start.channels} channels of length {start.spatial[0]}; write "
             f"{word}1d to say so, or 1x{start} for one image"
         )
-    if start.layout == "chw" and len(sizes) == 3 and sizes[2] in (1, 3, 4) and sizes[0] == sizes[1]:
+    if start.looks_channels_last:
         return f"{start} is read as {sizes[0]} channels; --layout hwc takes the channels last"
     if len(sizes) == 4 and sizes[0] == 1 and sizes[1] in (1, 3, 4) and start.layout == "chw":
         return f"{start} is read as 1 channel in 3-D; if 1 is the batch, leave it out"

@@ -90,9 +90,9 @@ class ShapeResult(Result):
 
     def meets(self, expected: str) -> bool:
         """Whether the output is the expected shape. Raises `ClaimError` if that is none."""
-        from dlcalc.answers.claims import claimed, surely_equal
+        from dlcalc.answers.claims import claimed_sizes, surely_equal
 
-        sizes = [claimed(size) for size in "".join(expected.split()).split("x")]
+        sizes = claimed_sizes(expected)
         return len(sizes) == len(self.value.sizes) and all(
             map(surely_equal, self.value.sizes, sizes)
         )

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from typing import NamedTuple, TextIO
 
-from dlcalc.errors import InputError, display_width, wrapped
+from dlcalc.errors import ClaimError, InputError, abridged, display_width, wrapped
 from dlcalc.result import Block, Result, aligned
 
 # Columns between the columns of a table on a terminal.
@@ -28,27 +29,63 @@ class Form(NamedTuple):
     color: str = "auto"
 
 
+class Unwritable(Exception):
+    """An answer that could not be written to the end, with the exit code it had."""
+
+    def __init__(self, cause: OSError, code: int) -> None:
+        super().__init__(str(cause))
+        self.cause = cause
+        self.code = code
+
+
 def emit(result: Result, form: Form) -> int:
-    """Print an answer and return the exit code: 1 if it is not the expected one."""
-    if form.json:
-        print(result.json())
-    elif form.quiet:
-        print(result.terse())
-    else:
+    """Print an answer and return the exit code: 1 if it is not the expected one.
+
+    A malformed expectation is not met. Raises `Unwritable` with the exit code
+    if the answer cannot be written.
+    """
+    verdict = _verdict(result, form.expect)
+    code = 1 if verdict else 0
+    if not form.json and not form.quiet:
         for note in result.notes:
-            print(*wrapped(f"dlcalc: note: {note}", message_width()), sep="\n", file=sys.stderr)
-        show(result.blocks(), sys.stdout, form.color)
-    if form.expect is None or result.meets(form.expect):
-        return 0
-    sys.stdout.flush()
-    print(f"dlcalc: expected {form.expect}, but it is {result.terse()}.", file=sys.stderr)
-    return 1
+            say("\n".join(wrapped(f"dlcalc: note: {note}", message_width())))
+    try:
+        if form.json:
+            print(result.json())
+        elif form.quiet:
+            print(result.terse())
+        else:
+            show(result.blocks(), sys.stdout, form.color)
+        sys.stdout.flush()
+    except OSError as error:
+        raise Unwritable(error, code) from error
+    if verdict:
+        say(f"dlcalc: {verdict}")
+    return code
+
+
+def _verdict(result: Result, expected: str | None) -> str:
+    """Why the answer is not the expected one; empty if it is, or if none is expected."""
+    if expected is None:
+        return ""
+    try:
+        met = result.meets(expected)
+    except ClaimError as error:
+        return str(error)
+    return "" if met else f"expected {abridged(expected)}, but it is {result.terse()}."
+
+
+def say(text: str) -> None:
+    """Write a message to standard error; if nobody listens, the exit code still tells."""
+    with suppress(OSError):
+        print(text, file=sys.stderr, flush=True)
 
 
 def show_worked(error: InputError, form: Form) -> None:
     """What had been worked out before an error, unless only a value was wanted."""
     if isinstance(error.worked, Result) and not (form.quiet or form.json):
-        show(error.worked.blocks(), sys.stderr, form.color)
+        with suppress(OSError):
+            show(error.worked.blocks(), sys.stderr, form.color)
 
 
 def message_width() -> int | None:
@@ -115,11 +152,17 @@ def _fitting(block: Block, room: int) -> list[int] | None:
         return None
     cells = [[row.cells[c] for row in block.rows if c < len(row.cells)] for c in columns]
     widths = [max(map(display_width, column), default=0) for column in cells]
-    words = [[word for cell in column for word in cell.split()] for column in cells]
-    least = [max(map(display_width, column), default=0) for column in words]
+    least = [max(map(_longest_word, column), default=0) for column in cells]
     while sum(widths) + _GAP * len(widths) > room:
         widest = max(columns, key=lambda c: widths[c] - least[c])
         if widths[widest] == least[widest]:
             return None
         widths[widest] -= 1
     return widths
+
+
+def _longest_word(cell: str) -> int:
+    """The width that no word of a cell exceeds, the first with its indentation."""
+    indent = len(cell) - len(cell.lstrip())
+    words = cell.split() or [""]
+    return max(indent + display_width(words[0]), *map(display_width, words))

@@ -8,7 +8,8 @@ import sys
 
 import click
 
-from dlcalc.cli.group import dlcalc
+from dlcalc.cli.group import COMMANDS, dlcalc
+from dlcalc.cli.output import Unwritable, message_width, say
 from dlcalc.errors import ClaimError, DlcalcError, InputError
 
 #: sysexits.h EX_SOFTWARE: a bug of ours.
@@ -39,11 +40,13 @@ def _guarded(arguments: list[str]) -> int:
     except click.exceptions.Exit as leaving:
         return leaving.exit_code
     except click.UsageError as error:
-        return _refuse_usage(error)
+        return _refuse_usage(error, arguments)
     except (InputError, ClaimError) as error:
         return _refuse(error)
     except (KeyboardInterrupt, click.Abort):
         return 130
+    except Unwritable as error:
+        return _unwritable(error.cause, error.code)
     except OSError as error:
         return _unwritable(error, 0)
     except Exception as error:
@@ -51,18 +54,18 @@ def _guarded(arguments: list[str]) -> int:
 
 
 def _refuse(error: DlcalcError) -> int:
-    from dlcalc.cli.output import message_width
-
     if isinstance(error, InputError):
-        _say(error.report("dlcalc: ", message_width()))
+        say(error.report("dlcalc: ", message_width()))
     else:
-        _say(f"dlcalc: {error}")
+        say(f"dlcalc: {error}")
     return error.exit_code
 
 
-def _refuse_usage(error: click.UsageError) -> int:
-    command = error.ctx.command_path if error.ctx else "dlcalc"
-    _say(f"dlcalc: {error.format_message()}\n  {command} --help shows how it is used.")
+def _refuse_usage(error: click.UsageError, arguments: list[str]) -> int:
+    # click tells its parser's own refusals no command.
+    named = f"dlcalc {arguments[0]}" if arguments and arguments[0] in COMMANDS else "dlcalc"
+    command = error.ctx.command_path if error.ctx else named
+    say(f"dlcalc: {error.format_message()}\n  {command} --help shows how it is used.")
     return 2
 
 
@@ -72,7 +75,7 @@ def _unwritable(error: OSError, code: int) -> int:
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     if error.errno == errno.EPIPE:
         return code
-    _say(f"dlcalc: cannot write the output: {error.strerror or error}")
+    say(f"dlcalc: cannot write the output: {error.strerror or error}")
     return 2
 
 
@@ -81,16 +84,8 @@ def _bug(error: Exception) -> int:
 
     last = extract_tb(error.__traceback__)[-1]
     where = f"{os.path.basename(last.filename)}:{last.lineno}"
-    _say(
+    say(
         f"dlcalc: this is a bug of dlcalc, not of your input: {type(error).__name__} at {where}: "
         f"{error}"
     )
     return BUG
-
-
-def _say(text: str) -> None:
-    try:
-        print(text, file=sys.stderr, flush=True)
-    except OSError:
-        # Nobody listens: the exit code still tells.
-        pass

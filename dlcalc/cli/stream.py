@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 
 import click
 
-from dlcalc.cli.output import Form, message_width
+from dlcalc.cli.output import Form, Unwritable, message_width, say
 from dlcalc.errors import InputError
 from dlcalc.nets.files import MAX_BYTES, decode, standard_input
 from dlcalc.result import Result
@@ -23,7 +23,7 @@ def answer_lines(answer: Answer, form: Form) -> int:
     """Answer every line of standard input; the exit code is 2 if any was not usable."""
     if form.expect is not None:
         raise click.UsageError("--expect asks about one answer, and - gives one for each line.")
-    write = _write_json if form.json else _write_text
+    write = _in_json if form.json else _in_text
     code = 0
     for number, data in _lines():
         try:
@@ -31,20 +31,24 @@ def answer_lines(answer: Answer, form: Form) -> int:
             result = answer(line, number) if line.partition("#")[0].strip() else None
         except InputError as error:
             code = error.exit_code
-            write(number, None, error)
+            answered = write(number, None, error)
         else:
-            write(number, result, None)
-        sys.stdout.flush()
+            answered = write(number, result, None)
+        try:
+            sys.stdout.write(answered)
+            sys.stdout.flush()
+        except OSError as error:
+            raise Unwritable(error, code) from error
     return code
 
 
-def _write_text(number: int, result: Result | None, error: InputError | None) -> None:
+def _in_text(number: int, result: Result | None, error: InputError | None) -> str:
     if error is not None:
-        sys.stderr.write(error.report("dlcalc: ", message_width()) + "\n")
-    sys.stdout.write(f"{result.terse() if result else ''}\n")
+        say(error.report("dlcalc: ", message_width()))
+    return f"{result.terse() if result else ''}\n"
 
 
-def _write_json(number: int, result: Result | None, error: InputError | None) -> None:
+def _in_json(number: int, result: Result | None, error: InputError | None) -> str:
     from json import dumps
 
     if error is not None:
@@ -54,8 +58,8 @@ def _write_json(number: int, result: Result | None, error: InputError | None) ->
     elif result is not None:
         document = {"line": number, **result.document()}
     else:
-        return
-    sys.stdout.write(dumps(document, ensure_ascii=False) + "\n")
+        return ""
+    return dumps(document, ensure_ascii=False) + "\n"
 
 
 def _lines() -> Iterator[tuple[int, bytes | None]]:

@@ -87,7 +87,7 @@ def _same(left: Size, right: Size, first: Shape, second: Shape, mend: str) -> No
     if values is None:
         raise LayerError(
             f"whether the branches' {sizes_text((left,))} and {sizes_text((right,))} are equal "
-            "depends on the letters"
+            "cannot be told"
         )
     given = ", ".join(f"{name} = {value}" for name, value in values.items())
     raise LayerError(

@@ -79,6 +79,14 @@ class Shape:
         return Shape(sizes, self.layout)
 
     @property
+    def looks_channels_last(self) -> bool:
+        """Whether it was probably meant as HxWxC, though it is read as CxHxW."""
+        if self.layout != "chw" or len(self.sizes) != 3 or self.sizes[2] not in (1, 3, 4):
+            return False
+        sides = self.sizes[:2]
+        return all(s > 4 if isinstance(s, int) else str(s) not in "Cc" for s in sides)
+
+    @property
     def symbolic(self) -> bool:
         """Whether any size is unknown."""
         return any(isinstance(size, Polynomial) for size in self.sizes)

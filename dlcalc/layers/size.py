@@ -12,7 +12,7 @@ that were reached on different ways are equal when their forms are:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from math import gcd
 
 from dlcalc.errors import LayerError
@@ -246,17 +246,29 @@ def evaluate(size: Size, values: Mapping[str, int]) -> int:
     return total
 
 
-def counterexample(left: Size, right: Size) -> dict[str, int] | None:
-    """Values of the letters for which two sizes exist and differ, or None if none was found."""
+def counterexample(left: Size, right: Size, *, existing: bool = True) -> dict[str, int] | None:
+    """Values of the letters for which two sizes differ, or None if none was found.
+
+    Only values for which both sizes exist, that is, are at least 1, unless
+    ``existing`` is False.
+    """
     names = sorted(letters(left) | letters(right))
-    for base in range(1, 400):
-        # Equal values first, then scattered ones, lest sizes agree on the diagonal alone.
-        spread = 0 if base < 200 else base
-        values = {name: 1 + (base + spread * i * i) % 199 for i, name in enumerate(names)}
+    for values in _samples(names):
         sizes = evaluate(left, values), evaluate(right, values)
-        if min(sizes) > 0 and sizes[0] != sizes[1]:
+        if sizes[0] != sizes[1] and (not existing or min(sizes) > 0):
             return values
     return None
+
+
+def _samples(names: list[str]) -> Iterator[dict[str, int]]:
+    """Small equal values first, then scattered ones, then large ones."""
+    for base in range(1, 200):
+        yield dict.fromkeys(names, base)
+    for base in range(1, 200):
+        yield {name: 1 + (7919 * base * (2 * i + 1)) % 1_009 for i, name in enumerate(names)}
+    for power in range(3, 13):
+        for base in range(10**power, 10**power + 12):
+            yield {name: base + 37 * i for i, name in enumerate(names)}
 
 
 def least_value(size: Size, bound: int) -> int | None:

@@ -21,7 +21,8 @@ def mend(error: TraceError, shape: Shape, net: Net, convention: Convention = TOR
     ways = []
     least = least_input(error, shape, net, convention)
     if least is not None:
-        ways.append(f"if the input is at least {sizes_text(least)}")
+        bound = "at least " if _larger_fits(least, shape, net, convention) else ""
+        ways.append(f"if the input is {bound}{sizes_text(least)}")
     padding = enough_padding(error, shape, net, convention)
     if padding:
         ways.append(f"with {padding} at this layer")
@@ -58,6 +59,17 @@ def least_input(
     return None
 
 
+def _larger_fits(sides: tuple[Size, ...], shape: Shape, net: Net, convention: Convention) -> bool:
+    """Whether larger inputs fit too: branches that meet may need certain sizes."""
+    for more in (1, 2, 3, 7):
+        larger = tuple(side + more if isinstance(side, int) else side for side in sides)
+        try:
+            trace(net, shape.with_sides(larger), convention)
+        except TraceError:
+            return False
+    return True
+
+
 def enough_padding(
     error: TraceError, shape: Shape, net: Net, convention: Convention = TORCH
 ) -> str:
@@ -92,11 +104,8 @@ def _replaced(net: Net, old: Node, new: Node) -> Net:
 def _misread(shape: Shape) -> str:
     """What may have been meant by an input that is written otherwise elsewhere."""
     sizes = shape.sizes
-    if shape.layout != "chw" or shape.symbolic:
-        return ""
-    if len(sizes) == 4 and sizes[1] in (1, 3, 4):
-        without = sizes_text(sizes[1:])
-        return f"If {sizes[0]} is the batch, leave it out: {without}."
-    if len(sizes) == 3 and sizes[2] in (1, 3, 4) and sizes[0] == sizes[1]:
+    if len(sizes) == 4 and sizes[1] in (1, 3, 4) and shape.layout == "chw":
+        return f"If {sizes[0]} is the batch, leave it out: {sizes_text(sizes[1:])}."
+    if shape.looks_channels_last:
         return "If the channels come last, add --layout hwc."
     return ""

@@ -145,15 +145,15 @@ class _Parser:
 
     def _input(self) -> Shape | None:
         token = self._peek()
+        product = re.match(r"[0-9]+(\*[0-9]+)+(?=\s|$)", self.source.text[token.start :][:100])
+        if product:
+            end = token.start + product.end()
+            raise self._not_an_input(_Token("word", product[0], token.start, end))
         if token.kind != "word":
             return None
         if not _INPUT.fullmatch(token.text):
             if re.fullmatch(_LIKE_INPUT, token.text) and not self._path(token.text):
-                raise self._error(
-                    f"{abridged(token.text)} is not an INPUT",
-                    token,
-                    "Join its sizes by x, as in 3x32x32; a size is a whole number or one letter.",
-                )
+                raise self._not_an_input(token)
             return None
         self.position += 1
         if token.text.count("x") >= MAX_AXES:
@@ -164,6 +164,13 @@ class _Parser:
             sizes.append(self._size(word, start))
             start += len(word) + 1
         return Shape(tuple(sizes), self.layout, "whole" if len(sizes) > 1 else "open")
+
+    def _not_an_input(self, token: _Token) -> InputError:
+        return self._error(
+            f"{abridged(token.text)} is not an INPUT",
+            token,
+            "Join its sizes by x, as in 3x32x32; a size is a whole number or one letter.",
+        )
 
     def _size(self, word: str, start: int) -> Size:
         if not word.isdigit():

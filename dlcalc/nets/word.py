@@ -153,6 +153,8 @@ def _meant_layer(word: str, name: str) -> str:
     plain = registry.normal(name.lower())
     if name[:1].isdigit() or name == "x" or "\N{MULTIPLICATION SIGN}" in name:
         return "Sizes are joined by x in one word, as in 3x32x32."
+    if re.fullmatch(r"[A-Z0-9]{1,3}(x[A-Z0-9]{1,3})+", name):
+        return "A size is a whole number or one letter, as in CxHxW."
     if name[:1] in ("(", "*"):
         return "A count comes first and brackets are square, as in '3*[conv:64,k3,p1 relu]'."
     if name != name.lower() and registry.find(plain):

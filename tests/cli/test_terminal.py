@@ -13,12 +13,16 @@ import termios
 
 import pytest
 
+from dlcalc.cli import output
+
 QUESTIONS = [
     "shape 3x32x32 conv:6,k5 tanh avgpool:2",
     "shape 3x64x64 conv:64,kernel=3x3,stride=1x1,padding=1x1,dilation=1x1,groups=1,bias=no relu",
     "shape 192x28x28 concat[conv:64,k1|conv:96,k1|maxpool:3,s1,p=1]",
     "params lenet5",
     "params vgg16",
+    "params resnet18",
+    "shape 3x32x32 residual[residual[residual[conv:3,k3,p1,bias=no]]]",
     "params CxHxW conv:K,k3,s2,p1 flatten dense:F",
     "zoo resnet50",
     "zoo",
@@ -63,6 +67,33 @@ def test_a_terminal_shows_every_word_unbroken(line: str, columns: int) -> None:
     shown = _ESCAPES.sub("", on_terminal(line, columns))
     words = shown.split()
     assert sorted(words) == sorted(in_a_pipe(line).split())
+
+
+@pytest.mark.parametrize("line", QUESTIONS)
+def test_columns_hold_their_words_at_every_width(line: str) -> None:
+    from rich.cells import cell_len
+
+    from dlcalc.answers import params, shape, vocabulary
+
+    command, *words = line.split()
+    answers = {
+        "shape": shape.shape,
+        "params": params.params,
+        "zoo": vocabulary.zoo,
+        "layers": vocabulary.layers,
+    }
+    for block in answers[command](*words).blocks():
+        for room in range(30, 200):
+            widths = output._fitting(block, room)
+            if widths is None:
+                continue
+            assert sum(widths) + 2 * len(widths) <= room
+            for row in block.rows:
+                for cell, width in zip(row.cells, widths):
+                    indent = len(cell) - len(cell.lstrip())
+                    for word in cell.split():
+                        assert indent + cell_len(word) <= width
+                        indent = 0
 
 
 @pytest.mark.parametrize("line", QUESTIONS[:1] + QUESTIONS[3:4])

@@ -183,3 +183,25 @@ def test_no_layer_behind_the_skip_is_proposed_where_none_matches(line: str) -> N
     with pytest.raises(TraceError) as caught:
         shape.shape(line)
     assert caught.value.mend == "What is added must have one shape."
+
+
+def test_at_least_is_said_only_where_larger_inputs_fit() -> None:
+    with pytest.raises(TraceError) as caught:
+        shape.shape("2x2x7 maxpool:2,s3 concat[conv:1,k7,s2,p0 | maxpool:7]")
+    assert "It fits if the input is 20x20" in caught.value.mend
+
+
+def test_branches_that_always_differ_are_not_said_to_hang_on_the_letters() -> None:
+    with pytest.raises(TraceError) as caught:
+        shape.shape("1xHxW concat[conv:1,k301 | conv:1,k302]")
+    assert "which differ" in caught.value.rule
+
+
+@pytest.mark.parametrize("start", ["HxWx3", "28x32x3", "32x32x1"])
+def test_channels_written_last_are_noticed(start: str) -> None:
+    assert "--layout hwc" in shape.shape(f"{start} conv:6,k1").notes[0]
+
+
+@pytest.mark.parametrize("start", ["512x3x3", "3x32x32", "CxHx3", "3x64x3"])
+def test_channels_written_first_are_not_doubted(start: str) -> None:
+    assert shape.shape(f"{start} conv:6,k1").notes == []
