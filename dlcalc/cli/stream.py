@@ -29,11 +29,10 @@ def answer_lines(answer: Answer, form: Form) -> int:
         try:
             line = decode(data, f"line {number}") if data is not None else _too_long(number)
             result = answer(line, number) if line.partition("#")[0].strip() else None
+            answered = write(number, result, None)
         except InputError as error:
             code = error.exit_code
             answered = write(number, None, error)
-        else:
-            answered = write(number, result, None)
         try:
             sys.stdout.write(answered)
             sys.stdout.flush()

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import ast
-import operator
 from collections.abc import Mapping
 from itertools import product
 from math import prod
 from typing import NamedTuple
 
 import pytest
+from arithmetic import python_value
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
@@ -251,31 +250,6 @@ def test_hwc_gives_the_same_sizes_the_other_way_round(net: DrawnNet) -> None:
 
 
 # --- formulas -------------------------------------------------------------------
-
-SIGNS = {
-    ast.Add: operator.add,
-    ast.Sub: operator.sub,
-    ast.Mult: operator.mul,
-    ast.FloorDiv: operator.floordiv,
-}
-
-
-def python_value(shown: str, values: Mapping[str, int]) -> int:
-    def value(node: ast.expr) -> int:
-        match node:
-            case ast.Constant(value=int(number)):
-                return number
-            case ast.Name(id=name):
-                return values[name]
-            case ast.UnaryOp(op=ast.USub(), operand=operand):
-                return -value(operand)
-            case ast.BinOp(left=left, op=op, right=right):
-                return SIGNS[type(op)](value(left), value(right))
-            case ast.Call(func=ast.Name(id="min"), args=args, keywords=[]):
-                return min(map(value, args))
-        raise AssertionError(f"{ast.dump(node)} in {shown}")
-
-    return value(ast.parse(shown, mode="eval").body)
 
 
 def assert_formula(step: Step, values: Mapping[str, int]) -> None:

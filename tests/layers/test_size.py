@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from arithmetic import python_value
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
@@ -59,30 +60,6 @@ def grown(floors: bool) -> st.SearchStrategy[Tree]:
 TREES = grown(floors=True)
 FLOORLESS = grown(floors=False)
 VALUES = st.fixed_dictionaries({name: st.integers(-50, 300) for name in "CHW"})
-
-
-def python_value(shown: str, values: Mapping[str, int]) -> int:
-    """What Python makes of an arithmetic text, letters bound to values."""
-    allowed = {
-        ast.Add: operator.add,
-        ast.Sub: operator.sub,
-        ast.Mult: operator.mul,
-        ast.FloorDiv: operator.floordiv,
-    }
-
-    def value(node: ast.expr) -> int:
-        match node:
-            case ast.Constant(value=int(number)):
-                return number
-            case ast.Name(id=name):
-                return values[name]
-            case ast.UnaryOp(op=ast.USub(), operand=operand):
-                return -value(operand)
-            case ast.BinOp(left=left, op=op, right=right):
-                return allowed[type(op)](value(left), value(right))
-        raise AssertionError(f"{ast.dump(node)} in {shown}")
-
-    return value(ast.parse(shown, mode="eval").body)
 
 
 @settings(deadline=None, max_examples=300)
