@@ -123,7 +123,9 @@ def _sum_text(size: Polynomial) -> str:
     shown = ""
     for monomial, coefficient in _ordered(size):
         factors = [str(abs(coefficient))] if abs(coefficient) != 1 or not monomial else []
+        # A quotient needs no brackets beside a sum, but -C//2 would be (-C)//2.
         alone = len(monomial) == 1 and monomial[0][1] == 1 and not factors
+        alone = alone and (bool(shown) or coefficient > 0)
         for atom, power in monomial:
             factors += [str(atom) if isinstance(atom, str) or alone else f"({atom})"] * power
         sign = "-" if coefficient < 0 else "+"

@@ -219,6 +219,8 @@ def _plain(node: ast.expr) -> str:
         (-3 * H, "-3*H"),
         (5 - H, "-H + 5"),
         (H * H - W * W, "H*H - W*W"),
+        (C // 3 - C // 2, "-(C//2) + C//3"),
+        (H - C // 2, "H - C//2"),
     ],
 )
 def test_text(size: Size, shown: str) -> None:
