@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
 from typing import NamedTuple
 
 from dlcalc.answers.network import load
@@ -12,7 +11,7 @@ from dlcalc.answers.shape import answer as shape_of
 from dlcalc.errors import LayerError, ShapeError
 from dlcalc.layers.base import Tensors
 from dlcalc.layers.shape import Layout, Shape, sizes_text
-from dlcalc.layers.size import Size, product
+from dlcalc.layers.size import Size, as_json, product, total
 from dlcalc.nets.parser import Net
 from dlcalc.nets.trace import Step
 from dlcalc.result import Block, Result, Row
@@ -63,9 +62,9 @@ class ParamsResult(Result):
         self.start = start
         self.steps = steps
         self.layers = layers
-        self.value: Size = _sum(layer.parameters for layer in layers)
-        self.buffers = _sum(layer.buffered for layer in layers)
-        self.macs = _sum(layer.macs for layer in layers)
+        self.value: Size = total(layer.parameters for layer in layers)
+        self.buffers = total(layer.buffered for layer in layers)
+        self.macs = total(layer.macs for layer in layers)
 
     @property
     def notes(self) -> list[str]:  # type: ignore[override]
@@ -95,15 +94,15 @@ class ParamsResult(Result):
     def document(self) -> dict[str, object]:
         """The sums and ``layers``, as `dlcalc params --json` prints them."""
         document: dict[str, object] = {
-            "parameters": _json(self.value),
-            "trainable": _json(self.value),
-            "buffers": _json(self.buffers),
-            "macs": _json(self.macs),
+            "parameters": as_json(self.value),
+            "trainable": as_json(self.value),
+            "buffers": as_json(self.buffers),
+            "macs": as_json(self.macs),
             "macs_convention": MACS_CONVENTION,
             "layers": _documents(self.layers),
         }
-        if self.notes:
-            document["notes"] = self.notes
+        if notes := self.notes:
+            document["notes"] = notes
         return document
 
 
@@ -140,9 +139,9 @@ def _count(step: Step, prefix: str, ordinals: Counter[str]) -> Counted:
             step,
             tensors,
             buffers,
-            _numbers(tensors) + _sum(counted.parameters for counted in flat),
-            _numbers(buffers) + _sum(counted.buffered for counted in flat),
-            macs + _sum(counted.macs for counted in flat),
+            _numbers(tensors) + total(counted.parameters for counted in flat),
+            _numbers(buffers) + total(counted.buffered for counted in flat),
+            macs + total(counted.macs for counted in flat),
             branches,
         )
     except LayerError as error:
@@ -152,24 +151,17 @@ def _count(step: Step, prefix: str, ordinals: Counter[str]) -> Counted:
 
 
 def _numbers(tensors: Tensors) -> Size:
-    return _sum(product(sizes) for sizes in tensors.values())
-
-
-def _sum(sizes: Iterable[Size]) -> Size:
-    total: Size = 0
-    for size in sizes:
-        total = total + size
-    return total
+    return total(product(sizes) for sizes in tensors.values())
 
 
 def _rows(layers: tuple[Counted, ...], depth: int = 0) -> list[Row]:
     rows: list[Row] = []
     indent = "  " * depth
     for layer in layers:
-        text_ = layer.step.node.text
+        node = layer.step.node
         output = str(layer.step.output)
         if layer.branches:
-            rows.append(Row((f"{indent}{text_.partition('[')[0]}[",)))
+            rows.append(Row((f"{indent}{node.head}[",)))
             for number, branch in enumerate(layer.branches):
                 if number:
                     rows.append(Row((f"{indent}|",)))
@@ -178,7 +170,7 @@ def _rows(layers: tuple[Counted, ...], depth: int = 0) -> list[Row]:
             rows.append(Row((f"{indent}]", output, *sums), "aside"))
         elif layer.tensors or layer.buffers:
             macs = grouped(layer.macs) if layer.macs != 0 else ""
-            cells = (indent + text_, output, grouped(layer.parameters), macs, _tensors(layer))
+            cells = (indent + node.text, output, grouped(layer.parameters), macs, _tensors(layer))
             rows.append(Row(cells))
     return rows
 
@@ -198,11 +190,11 @@ def _documents(layers: tuple[Counted, ...]) -> list[dict[str, object]]:
     for layer in layers:
         document: dict[str, object] = {
             "layer": layer.step.node.text,
-            "output": [_json(size) for size in layer.step.output.sizes],
-            "parameters": _json(layer.parameters),
+            "output": [as_json(size) for size in layer.step.output.sizes],
+            "parameters": as_json(layer.parameters),
             "tensors": _shapes(layer.tensors),
             "buffers": _shapes(layer.buffers),
-            "macs": _json(layer.macs),
+            "macs": as_json(layer.macs),
         }
         if layer.branches:
             document["branches"] = [_documents(branch) for branch in layer.branches]
@@ -211,8 +203,4 @@ def _documents(layers: tuple[Counted, ...]) -> list[dict[str, object]]:
 
 
 def _shapes(tensors: Tensors) -> dict[str, list[int | str]]:
-    return {name: [_json(size) for size in sizes] for name, sizes in tensors.items()}
-
-
-def _json(size: Size) -> int | str:
-    return size if isinstance(size, int) else str(size)
+    return {name: [as_json(size) for size in sizes] for name, sizes in tensors.items()}

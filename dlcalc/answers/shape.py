@@ -10,10 +10,10 @@ from dlcalc.errors import InputError, LayerError
 from dlcalc.layers.argument import Argument
 from dlcalc.layers.convention import TORCH, Convention
 from dlcalc.layers.shape import Layout, Shape, sizes_text
-from dlcalc.layers.size import Polynomial, Size, least_value, letters
+from dlcalc.layers.size import Polynomial, Size, as_json, least_value, letters
 from dlcalc.nets.field import Field, Seen, follow
 from dlcalc.nets.field import start as start_field
-from dlcalc.nets.parser import Net, Node
+from dlcalc.nets.parser import Net
 from dlcalc.nets.trace import Step, TraceError, trace
 from dlcalc.result import Block, Result, Row
 
@@ -117,8 +117,8 @@ class ShapeResult(Result):
         limits = self._limits()
         if limits:
             document["where"] = limits
-        if self.notes:
-            document["notes"] = self.notes
+        if notes := self.notes:
+            document["notes"] = notes
         return document
 
     def _seen(self) -> tuple[Seen, ...]:
@@ -134,7 +134,7 @@ class ShapeResult(Result):
             step = item.step
             label = step.node.text
             if item.branches:
-                rows.append(Row((indent + _opening(step.node),)))
+                rows.append(Row((indent + step.node.head + "[",)))
                 for number, branch in enumerate(item.branches):
                     if number:
                         rows.append(Row((indent + "|",)))
@@ -220,10 +220,10 @@ class Failed(ShapeResult):
             field = seen[-1].field if seen else field
             indent = "  " * depth
             if level.branch is None:
-                text = _opening(level.node) + "...]" if level.node.branches else level.node.text
+                text = level.node.head + "[...]" if level.node.branches else level.node.text
                 rows.append(Row((indent + text, "does not fit"), "wrong"))
                 break
-            rows.append(Row((indent + _opening(level.node),)))
+            rows.append(Row((indent + level.node.head + "[",)))
             for branch in level.finished:
                 rows += self._rows(follow(branch, field, self.convention), depth + 1)
                 rows.append(Row((indent + "|",)))
@@ -251,11 +251,7 @@ class Batched:
 
     def json(self) -> list[int | str]:
         """The sizes, those that are unknown as strings."""
-        return [size if isinstance(size, int) else str(size) for size in self.sizes]
-
-
-def _opening(node: Node) -> str:
-    return node.text.partition("[")[0] + "["
+        return [as_json(size) for size in self.sizes]
 
 
 def _sees(item: Seen) -> str:

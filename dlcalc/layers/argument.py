@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from dlcalc.errors import LayerError
+from dlcalc.errors import LayerError, abridged
 from dlcalc.layers.shape import MAX_SIZE
 from dlcalc.layers.size import Size, letter
 
@@ -114,8 +114,6 @@ def _whole(argument: Argument, word: str) -> int:
 
 
 def _short(word: str) -> str:
-    from dlcalc.errors import abridged
-
     return abridged(word) or "empty"
 
 

@@ -108,14 +108,13 @@ class Conv(_Convolution):
     example = "3x32x32 conv:6,k5"
 
     def window_axes(self, rank: int, convention: Convention) -> tuple[Axis, ...]:
-        strides = each(self.stride, rank, "stride")
         return tuple(
             [
                 Axis.window(kernel=d * (k - 1) + 1, stride=s, begin=begin, end=end)
                 for k, d, s, (begin, end) in zip(
                     each(self.kernel, rank, "kernel"),
                     each(self.dilation, rank, "dilation"),
-                    strides,
+                    each(self.stride, rank, "stride"),
                     self._ends(rank, convention),
                     strict=True,
                 )

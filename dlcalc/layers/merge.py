@@ -5,7 +5,7 @@ from __future__ import annotations
 from dlcalc.errors import LayerError
 from dlcalc.layers.base import Layer
 from dlcalc.layers.shape import Shape, sizes_text
-from dlcalc.layers.size import Size, counterexample, evaluate
+from dlcalc.layers.size import Size, counterexample, evaluate, total
 
 
 class Residual(Layer):
@@ -43,18 +43,18 @@ class Concat(Layer):
             if len(first.sizes) > 1 or _side(first):
                 for left, right in zip(first.spatial, other.spatial, strict=True):
                     _same(left, right, first, other, mend)
-        total = _total((first, *others))
-        if total is None:
+        channels = _channels((first, *others))
+        if channels is None:
             return first
         if len(first.sizes) == 1:
-            return first.with_sizes((total,))
-        return first.with_spatial(total, first.spatial)
+            return first.with_sizes((channels,))
+        return first.with_spatial(channels, first.spatial)
 
     def merge_formula(self, outputs: tuple[Shape, ...]) -> str:
-        total = _total(_settled(outputs))
-        if total is None:
+        channels = _channels(_settled(outputs))
+        if channels is None:
             return ""
-        return f"{' + '.join(str(shape.channels or 0) for shape in outputs)} = {total!s}"
+        return f"{' + '.join(str(shape.channels or 0) for shape in outputs)} = {channels!s}"
 
 
 def _settled(outputs: tuple[Shape, ...]) -> tuple[Shape, ...]:
@@ -68,14 +68,10 @@ def _side(shape: Shape) -> bool:
     return shape.kind == "side"
 
 
-def _total(outputs: tuple[Shape, ...]) -> Size | None:
+def _channels(outputs: tuple[Shape, ...]) -> Size | None:
     """All branches' channels together, or None where they are left out."""
-    total: Size = 0
-    for shape in outputs:
-        if shape.channels is None:
-            return None
-        total = total + shape.channels
-    return total
+    known = [shape.channels for shape in outputs if shape.channels is not None]
+    return total(known) if len(known) == len(outputs) else None
 
 
 def _same(left: Size, right: Size, first: Shape, second: Shape, mend: str) -> None:

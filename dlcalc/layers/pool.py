@@ -143,7 +143,7 @@ class AvgPool(_Pool):
     ) -> LayerError:
         refusal = super().does_not_fit(spatial, axes, convention)
         if isinstance(refusal, DoesNotFit) and refusal.padding and len(spatial) == 3:
-            rule = refusal.rule.partition(", padded")[0]
+            rule = too_small(self.kernel, self.dilation, ((0, 0),) * 3, spatial, axes).rule
             reason = f"in 3-D average pooling {convention.name} does not count the padding"
             return DoesNotFit(f"{rule}: {reason}", axes)
         return refusal

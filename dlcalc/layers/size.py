@@ -190,6 +190,23 @@ def product(sizes: Iterable[Size]) -> Size:
     return result
 
 
+def total(sizes: Iterable[Size]) -> Size:
+    """The sum of sizes, 0 for none.
+
+    >>> total([64, 128, letter("C")])
+    C + 192
+    """
+    result: Size = 0
+    for size in sizes:
+        result = result + size
+    return result
+
+
+def as_json(size: Size) -> int | str:
+    """The size as JSON has it: a number, or an expression in a string."""
+    return size if isinstance(size, int) else str(size)
+
+
 def quotient(size: Size, divisor: Size) -> Size | None:
     """The quotient by a number or a single product of letters, where it has no remainder.
 

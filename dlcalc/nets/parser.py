@@ -38,6 +38,11 @@ class Node(NamedTuple):
     place: Place
     branches: tuple[Net, ...] = ()
 
+    @property
+    def head(self) -> str:
+        """The text before the brackets."""
+        return self.text.partition("[")[0]
+
 
 class Group(NamedTuple):
     """A part in brackets that is repeated, or a net that was named.
@@ -112,7 +117,6 @@ class _Parser:
         self.files = files
         self.tokens = self._tokens()
         self.position = 0
-        self.layers = 0
 
     def network(self) -> Network:
         shape = self._input()
@@ -120,9 +124,7 @@ class _Parser:
         token = self._peek()
         if token.kind != "end":
             raise self._error(f"{token.text} closes or parts nothing", token)
-        if shape is None and net and isinstance(net[0], Group):
-            shape = net[0].input
-        return Network(shape, net, self.source)
+        return Network(shape if shape is not None else _usual_input(net), net, self.source)
 
     def _tokens(self) -> list[_Token]:
         tokens = []
@@ -213,8 +215,7 @@ class _Parser:
             raise self._nothing_to_repeat(first)
         if times is None:
             return item, layers
-        shape = item.input if isinstance(item, Group) else None
-        return Group((item,), times, None, shape), layers * times
+        return Group((item,), times, None, _usual_input((item,))), layers * times
 
     def _times(self, token: _Token) -> int:
         self.position += 1
@@ -242,9 +243,7 @@ class _Parser:
                 opening,
                 "Write 'residual[a | b]' to add them or 'concat[a | b]' to put them side by side.",
             )
-        first = branches[0][0]
-        shape = first.input if isinstance(first, Group) else None
-        return Group(branches[0], input=shape), layers
+        return Group(branches[0], input=_usual_input(branches[0])), layers
 
     def _branches(self, opening: _Token, depth: int) -> tuple[tuple[Net, ...], int]:
         if depth >= MAX_DEPTH:
@@ -332,6 +331,11 @@ class _Parser:
     def _error(self, rule: str, token: _Token, mend: str = "") -> InputError:
         place = Place(self.source, token.start, token.end)
         return NotationError(rule, place=place, mend=mend)
+
+
+def _usual_input(net: Net) -> Shape | None:
+    """The input that a net begins with if its first item was named."""
+    return net[0].input if net and isinstance(net[0], Group) else None
 
 
 def parse_file(path: str, *, layout: Layout = "chw", place: Place | None = None) -> Network:

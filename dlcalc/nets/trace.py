@@ -44,7 +44,7 @@ class TraceError(ShapeError):
             numbers.append(f"layer {len(level.steps) + 1}")
             if level.branch is not None:
                 numbers.append(f"branch {level.branch + 1}")
-        text = abridged(trail[-1].node.text.partition("[")[0], 60)
+        text = abridged(trail[-1].node.head, 60)
         rule = f"{', '.join(numbers)}, {text}: {cause.rule}"
         super().__init__(rule, place=place, mend=cause.mend)
         self.cause = cause
