@@ -141,12 +141,11 @@ class AvgPool(_Pool):
     def does_not_fit(
         self, spatial: tuple[Size, ...], axes: tuple[Axis, ...], convention: Convention
     ) -> LayerError:
-        refusal = super().does_not_fit(spatial, axes, convention)
-        if isinstance(refusal, DoesNotFit) and refusal.padding and len(spatial) == 3:
-            rule = too_small(self.kernel, self.dilation, ((0, 0),) * 3, spatial, axes).rule
-            reason = f"in 3-D average pooling {convention.name} does not count the padding"
-            return DoesNotFit(f"{rule}: {reason}", axes)
-        return refusal
+        if len(spatial) < 3 or not convention.average_3d_fits_unpadded:
+            return super().does_not_fit(spatial, axes, convention)
+        rule = too_small(self.kernel, self.dilation, ((0, 0),) * 3, spatial, axes).rule
+        reason = f"in 3-D average pooling {convention.name} does not count the padding"
+        return DoesNotFit(f"{rule}: {reason}", axes)
 
 
 class _AdaptivePool(Layer):

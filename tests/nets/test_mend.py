@@ -205,3 +205,11 @@ def test_channels_written_last_are_noticed(start: str) -> None:
 @pytest.mark.parametrize("start", ["512x3x3", "3x32x32", "CxHx3", "3x64x3"])
 def test_channels_written_first_are_not_doubted(start: str) -> None:
     assert shape.shape(f"{start} conv:6,k1").notes == []
+
+
+@pytest.mark.parametrize("line", ["2x1x1x1 avgpool3d:k4,p2", "2x1x1x1 avgpool:k4"])
+def test_average_pooling_in_3d_says_that_padding_does_not_count(line: str) -> None:
+    with pytest.raises(TraceError) as caught:
+        shape.shape(line)
+    assert "into 1x1x1: in 3-D average pooling torch does not count the padding" in caught.value.rule
+    assert "It fits if the input is at least 4x4x4." in caught.value.mend
