@@ -116,11 +116,11 @@ __dlcalc_table() {
             kinds=''
             ;;
         shape)
-            options='-f:file --file:file --layout:=chw,hwc --batch:text --json: -q: --quiet: --expect:text --color:=auto,always,never -h: --help:'
+            options='-f:file --file:file --layout:=chw,hwc --like:=torch,keras,tf,onnx,onnx21,caffe --compare: --batch:text --json: -q: --quiet: --expect:text --color:=auto,always,never -h: --help:'
             kinds='net+'
             ;;
         params)
-            options='-f:file --file:file --layout:=chw,hwc --json: -q: --quiet: --expect:text --color:=auto,always,never -h: --help:'
+            options='-f:file --file:file --layout:=chw,hwc --like:=torch,keras,tf,onnx,onnx21,caffe --compare: --batch:text --dtype:=float64,float32,float16,bfloat16,fp8,int8,int4 --optimizer:=sgd,momentum,nesterov,adagrad,rmsprop,adadelta,adam,adamw --include:text --exclude:text --sharing: --json: -q: --quiet: --expect:text --color:=auto,always,never -h: --help:'
             kinds='net+'
             ;;
         layers)
@@ -139,16 +139,44 @@ __dlcalc_table() {
 __dlcalc_arguments() {
     case ${1//[-_]/} in
         conv|conv1d|conv2d|conv3d|convolution|convolution1d|convolution2d|convolution3d) arguments='out:::p kernel:k::p stride:s::p padding:p:same,valid:p dilation:d:: groups:g:: bias::yes,no:' ;;
-        convtranspose|convtranspose1d|convtranspose2d|convtranspose3d|deconv|deconv1d|deconv2d|deconv3d) arguments='out:::p kernel:k::p stride:s::p padding:p:same,valid:p output_padding:op:: dilation:d:: groups:g:: bias::yes,no:' ;;
+        convtranspose|convtranspose1d|convtranspose2d|convtranspose3d|deconv|deconv1d|deconv2d|deconv3d) arguments='out:::p kernel:k::p stride:s::p padding:p:same,valid:p output_padding:op:: dilation:d:: groups:g:: bias::yes,no: output:::' ;;
+        local|local1d|local2d|local3d|locallyconnected|locallyconnected1d|locallyconnected2d|locallyconnected3d) arguments='out:::p kernel:k::p stride:s::p padding:p:same,valid:p bias::yes,no:' ;;
         maxpool|maxpool1d|maxpool2d|maxpool3d) arguments='kernel:k::p stride:s::p padding:p:same,valid:p dilation:d:: ceil::yes,no:' ;;
-        avgpool|avgpool1d|avgpool2d|avgpool3d|meanpool|meanpool1d|meanpool2d|meanpool3d) arguments='kernel:k::p stride:s::p padding:p:same,valid:p ceil::yes,no: count_include_pad::yes,no:' ;;
+        avgpool|avgpool1d|avgpool2d|avgpool3d|meanpool|meanpool1d|meanpool2d|meanpool3d) arguments='kernel:k::p stride:s::p padding:p:same,valid:p ceil::yes,no: count_include_pad::yes,no: dilation:d::' ;;
+        lppool|lppool1d|lppool2d|lppool3d) arguments='kernel:k::p stride:s::p norm::: ceil::yes,no:' ;;
+        stochasticpool|stochasticpool1d|stochasticpool2d|stochasticpool3d) arguments='kernel:k::p stride:s::p ceil::yes,no:' ;;
         adaptiveavgpool|adaptiveavgpool1d|adaptiveavgpool2d|adaptiveavgpool3d) arguments='output:::p' ;;
         adaptivemaxpool|adaptivemaxpool1d|adaptivemaxpool2d|adaptivemaxpool3d) arguments='output:::p' ;;
-        dense|linear|fc) arguments='out:::p bias::yes,no:' ;;
+        dense|linear|fc) arguments='out:::p bias::yes,no: tied:::' ;;
+        embedding) arguments='vocabulary:::p features:::p' ;;
+        position) arguments='length:::p' ;;
+        segment) arguments='kinds:::p' ;;
+        token) arguments='count:::p' ;;
+        rnn) arguments='out:::p layers::: bidirectional::yes,no: bias::yes,no: biases::: dropout:::' ;;
+        lstm) arguments='out:::p layers::: bidirectional::yes,no: bias::yes,no: biases::: dropout::: proj:::' ;;
+        gru) arguments='out:::p layers::: bidirectional::yes,no: bias::yes,no: biases::: dropout::: reset_after::yes,no:' ;;
+        attention) arguments='heads:::p kv::: dim::: causal::yes,no: bias::yes,no: qkv_bias::yes,no:' ;;
+        encoder) arguments='heads:::p ff::: kv::: dim::: bias::yes,no: qkv_bias::yes,no: gated::yes,no: rms::yes,no: experts::: active:::' ;;
+        decoder) arguments='heads:::p ff::: kv::: dim::: bias::yes,no: qkv_bias::yes,no: gated::yes,no: rms::yes,no: experts::: active::: memory:::' ;;
         bn|bn1d|bn2d|bn3d|batchnorm|batchnorm1d|batchnorm2d|batchnorm3d) arguments='affine::yes,no: track::yes,no: eps::: momentum:::' ;;
+        instancenorm|instancenorm1d|instancenorm2d|instancenorm3d) arguments='affine::yes,no: track::yes,no: eps::: momentum:::' ;;
+        gn|groupnorm) arguments='groups:::p affine::yes,no: eps:::' ;;
+        ln|layernorm) arguments='axes:::p affine::yes,no: bias::yes,no: eps:::' ;;
+        rmsnorm|rms) arguments='axes:::p affine::yes,no: eps:::' ;;
         lrn) arguments='size:::p alpha::: beta::: k:::' ;;
         dropout|dropout1d|dropout2d|dropout3d) arguments='p:::p' ;;
         pad|pad1d|pad2d|pad3d|zeropad|zeropad1d|zeropad2d|zeropad3d) arguments='padding:p:same,valid:p' ;;
+        reshape) arguments='sizes:::p' ;;
+        permute) arguments='order:::p' ;;
+        crop|crop1d|crop2d|crop3d|cropping|cropping1d|cropping2d|cropping3d) arguments='margin:p:same,valid:p size:::' ;;
+        select) arguments='channels:::p' ;;
+        upsample|upsample1d|upsample2d|upsample3d|upsampling|upsampling1d|upsampling2d|upsampling3d) arguments='scale:::p size::: linear::yes,no:' ;;
+        pixelshuffle) arguments='factor:::p' ;;
+        pixelunshuffle) arguments='factor:::p' ;;
+        concat) arguments='axis:::' ;;
+        moe) arguments='experts:::p active:::' ;;
+        subsample|subsample1d|subsample2d|subsample3d) arguments='kernel:k::p' ;;
+        rbf) arguments='out:::p' ;;
         leakyrelu) arguments='alpha:::p' ;;
         prelu) arguments='slopes:::p' ;;
         elu) arguments='alpha:::p' ;;
@@ -261,12 +289,12 @@ __dlcalc_means() {
 # Offers layers; in a net with what follows them, and the built-in nets too.
 __dlcalc_layers() {
     local layer
-    for layer in conv: convolution: convtranspose: deconv: maxpool: avgpool: meanpool: adaptiveavgpool: adaptivemaxpool: globalavgpool gap globalmaxpool gmp dense: linear: fc: flatten bn batchnorm lrn dropout pad: zeropad: 'residual[' 'concat[' identity relu relu6 leaky_relu prelu elu selu gelu silu swish mish sigmoid logistic log_sigmoid hardsigmoid hardswish tanh hardtanh softplus softsign softmax log_softmax; do
+    for layer in conv: convolution: convtranspose: deconv: local: locallyconnected: maxpool: avgpool: meanpool: lppool: stochasticpool: adaptiveavgpool: adaptivemaxpool: globalavgpool gap globalmaxpool gmp dense: linear: fc: flatten embedding: position segment: token first last rnn: lstm: gru: attention: encoder: decoder: bn batchnorm instancenorm gn: groupnorm: ln layernorm rmsnorm rms lrn dropout pad: zeropad: reshape: permute: crop cropping select: upsample upsampling pixelshuffle: pixelunshuffle: 'residual[' 'concat[' 'multiply[' 'aux[' 'moe[' subsample: rbf: identity relu relu6 leaky_relu prelu elu selu gelu silu swish mish sigmoid logistic log_sigmoid hardsigmoid hardswish tanh hardtanh softplus softsign softmax log_softmax; do
         __dlcalc_layer "$layer" "$1"
     done
     [[ $1 ]] && __dlcalc_zoo
     ((${#found[@]})) && return
-    for layer in conv1d: conv2d: conv3d: convolution1d: convolution2d: convolution3d: convtranspose1d: convtranspose2d: convtranspose3d: deconv1d: deconv2d: deconv3d: maxpool1d: maxpool2d: maxpool3d: avgpool1d: avgpool2d: avgpool3d: meanpool1d: meanpool2d: meanpool3d: adaptiveavgpool1d: adaptiveavgpool2d: adaptiveavgpool3d: adaptivemaxpool1d: adaptivemaxpool2d: adaptivemaxpool3d: globalavgpool1d globalavgpool2d globalavgpool3d gap1d gap2d gap3d globalmaxpool1d globalmaxpool2d globalmaxpool3d gmp1d gmp2d gmp3d bn1d bn2d bn3d batchnorm1d batchnorm2d batchnorm3d dropout1d dropout2d dropout3d pad1d: pad2d: pad3d: zeropad1d: zeropad2d: zeropad3d: leakyrelu logsigmoid logsoftmax; do
+    for layer in conv1d: conv2d: conv3d: convolution1d: convolution2d: convolution3d: convtranspose1d: convtranspose2d: convtranspose3d: deconv1d: deconv2d: deconv3d: local1d: local2d: local3d: locallyconnected1d: locallyconnected2d: locallyconnected3d: maxpool1d: maxpool2d: maxpool3d: avgpool1d: avgpool2d: avgpool3d: meanpool1d: meanpool2d: meanpool3d: lppool1d: lppool2d: lppool3d: stochasticpool1d: stochasticpool2d: stochasticpool3d: adaptiveavgpool1d: adaptiveavgpool2d: adaptiveavgpool3d: adaptivemaxpool1d: adaptivemaxpool2d: adaptivemaxpool3d: globalavgpool1d globalavgpool2d globalavgpool3d gap1d gap2d gap3d globalmaxpool1d globalmaxpool2d globalmaxpool3d gmp1d gmp2d gmp3d bn1d bn2d bn3d batchnorm1d batchnorm2d batchnorm3d instancenorm1d instancenorm2d instancenorm3d dropout1d dropout2d dropout3d pad1d: pad2d: pad3d: zeropad1d: zeropad2d: zeropad3d: crop1d crop2d crop3d cropping1d cropping2d cropping3d upsample1d upsample2d upsample3d upsampling1d upsampling2d upsampling3d subsample1d: subsample2d: subsample3d: leakyrelu logsigmoid logsoftmax; do
         __dlcalc_layer "$layer" "$1"
     done
 }
@@ -280,7 +308,7 @@ __dlcalc_layer() {
 }
 
 __dlcalc_zoo() {
-    __dlcalc_offer alexnet alexnet-2012 densenet121 lenet5 mobilenet_v1 mobilenet_v2 resnet18 resnet34 resnet50 resnet50-v1 resnet101 resnet152 vgg11 vgg11_bn vgg13 vgg13_bn vgg16 vgg16_bn vgg19 vgg19_bn
+    __dlcalc_offer alexnet alexnet-2012 bert-base densenet121 googlenet googlenet-2014 gpt2 inception_v3 lenet5 lenet5-1998 llama-7b lstm-5x128 mobilenet_v1 mobilenet_v2 resnet18 resnet34 resnet50 resnet50-v1 resnet101 resnet152 unet vgg11 vgg11_bn vgg13 vgg13_bn vgg16 vgg16_bn vgg19 vgg19_bn vit_b_16
 }
 
 # Keeps of the words those that begin with the piece.

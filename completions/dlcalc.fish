@@ -34,25 +34,81 @@ function __dlcalc_arguments
         case conv conv1d conv2d conv3d convolution convolution1d convolution2d convolution3d
             string split ' ' 'out:::p kernel:k::p stride:s::p padding:p:same,valid:p dilation:d:: groups:g:: bias::yes,no:'
         case convtranspose convtranspose1d convtranspose2d convtranspose3d deconv deconv1d deconv2d deconv3d
-            string split ' ' 'out:::p kernel:k::p stride:s::p padding:p:same,valid:p output_padding:op:: dilation:d:: groups:g:: bias::yes,no:'
+            string split ' ' 'out:::p kernel:k::p stride:s::p padding:p:same,valid:p output_padding:op:: dilation:d:: groups:g:: bias::yes,no: output:::'
+        case local local1d local2d local3d locallyconnected locallyconnected1d locallyconnected2d locallyconnected3d
+            string split ' ' 'out:::p kernel:k::p stride:s::p padding:p:same,valid:p bias::yes,no:'
         case maxpool maxpool1d maxpool2d maxpool3d
             string split ' ' 'kernel:k::p stride:s::p padding:p:same,valid:p dilation:d:: ceil::yes,no:'
         case avgpool avgpool1d avgpool2d avgpool3d meanpool meanpool1d meanpool2d meanpool3d
-            string split ' ' 'kernel:k::p stride:s::p padding:p:same,valid:p ceil::yes,no: count_include_pad::yes,no:'
+            string split ' ' 'kernel:k::p stride:s::p padding:p:same,valid:p ceil::yes,no: count_include_pad::yes,no: dilation:d::'
+        case lppool lppool1d lppool2d lppool3d
+            string split ' ' 'kernel:k::p stride:s::p norm::: ceil::yes,no:'
+        case stochasticpool stochasticpool1d stochasticpool2d stochasticpool3d
+            string split ' ' 'kernel:k::p stride:s::p ceil::yes,no:'
         case adaptiveavgpool adaptiveavgpool1d adaptiveavgpool2d adaptiveavgpool3d
             string split ' ' 'output:::p'
         case adaptivemaxpool adaptivemaxpool1d adaptivemaxpool2d adaptivemaxpool3d
             string split ' ' 'output:::p'
         case dense linear fc
-            string split ' ' 'out:::p bias::yes,no:'
+            string split ' ' 'out:::p bias::yes,no: tied:::'
+        case embedding
+            string split ' ' 'vocabulary:::p features:::p'
+        case position
+            string split ' ' 'length:::p'
+        case segment
+            string split ' ' 'kinds:::p'
+        case token
+            string split ' ' 'count:::p'
+        case rnn
+            string split ' ' 'out:::p layers::: bidirectional::yes,no: bias::yes,no: biases::: dropout:::'
+        case lstm
+            string split ' ' 'out:::p layers::: bidirectional::yes,no: bias::yes,no: biases::: dropout::: proj:::'
+        case gru
+            string split ' ' 'out:::p layers::: bidirectional::yes,no: bias::yes,no: biases::: dropout::: reset_after::yes,no:'
+        case attention
+            string split ' ' 'heads:::p kv::: dim::: causal::yes,no: bias::yes,no: qkv_bias::yes,no:'
+        case encoder
+            string split ' ' 'heads:::p ff::: kv::: dim::: bias::yes,no: qkv_bias::yes,no: gated::yes,no: rms::yes,no: experts::: active:::'
+        case decoder
+            string split ' ' 'heads:::p ff::: kv::: dim::: bias::yes,no: qkv_bias::yes,no: gated::yes,no: rms::yes,no: experts::: active::: memory:::'
         case bn bn1d bn2d bn3d batchnorm batchnorm1d batchnorm2d batchnorm3d
             string split ' ' 'affine::yes,no: track::yes,no: eps::: momentum:::'
+        case instancenorm instancenorm1d instancenorm2d instancenorm3d
+            string split ' ' 'affine::yes,no: track::yes,no: eps::: momentum:::'
+        case gn groupnorm
+            string split ' ' 'groups:::p affine::yes,no: eps:::'
+        case ln layernorm
+            string split ' ' 'axes:::p affine::yes,no: bias::yes,no: eps:::'
+        case rmsnorm rms
+            string split ' ' 'axes:::p affine::yes,no: eps:::'
         case lrn
             string split ' ' 'size:::p alpha::: beta::: k:::'
         case dropout dropout1d dropout2d dropout3d
             string split ' ' 'p:::p'
         case pad pad1d pad2d pad3d zeropad zeropad1d zeropad2d zeropad3d
             string split ' ' 'padding:p:same,valid:p'
+        case reshape
+            string split ' ' 'sizes:::p'
+        case permute
+            string split ' ' 'order:::p'
+        case crop crop1d crop2d crop3d cropping cropping1d cropping2d cropping3d
+            string split ' ' 'margin:p:same,valid:p size:::'
+        case select
+            string split ' ' 'channels:::p'
+        case upsample upsample1d upsample2d upsample3d upsampling upsampling1d upsampling2d upsampling3d
+            string split ' ' 'scale:::p size::: linear::yes,no:'
+        case pixelshuffle
+            string split ' ' 'factor:::p'
+        case pixelunshuffle
+            string split ' ' 'factor:::p'
+        case concat
+            string split ' ' 'axis:::'
+        case moe
+            string split ' ' 'experts:::p active:::'
+        case subsample subsample1d subsample2d subsample3d
+            string split ' ' 'kernel:k::p'
+        case rbf
+            string split ' ' 'out:::p'
         case leakyrelu
             string split ' ' 'alpha:::p'
         case prelu
@@ -69,9 +125,13 @@ function __dlcalc_layers
         'convolution:'\t'Convolution (cross-correlation): a kernel slides over all input channels' \
         'convtranspose:'\t'Transposed convolution: each input is spread by the kernel, stride apart' \
         'deconv:'\t'Transposed convolution: each input is spread by the kernel, stride apart' \
+        'local:'\t'Locally connected layer: a convolution with weights of its own at every position' \
+        'locallyconnected:'\t'Locally connected layer: a convolution with weights of its own at every position' \
         'maxpool:'\t'The greatest value in each window' \
         'avgpool:'\t'The mean of each window' \
         'meanpool:'\t'The mean of each window' \
+        'lppool:'\t'The p-norm of each window: the p-th root of the sum of the values\' p-th powers' \
+        'stochasticpool:'\t'One value of each window, drawn with a probability proportional to it' \
         'adaptiveavgpool:'\t'The means over a fixed number of equal parts of the input' \
         'adaptivemaxpool:'\t'The greatest values of a fixed number of equal parts of the input' \
         'globalavgpool'\t'The mean of each channel' \
@@ -82,14 +142,47 @@ function __dlcalc_layers
         'linear:'\t'Fully connected layer: every output is a weighted sum of the last axis' \
         'fc:'\t'Fully connected layer: every output is a weighted sum of the last axis' \
         'flatten'\t'All values of an example in one row' \
+        'embedding:'\t'A trained row of features for each word, looked up by its number' \
+        'position'\t'A trained row of features added at each position of a sequence' \
+        'segment:'\t'A trained row of features added to every step, by the segment it is in' \
+        'token'\t'Trained steps put before a sequence, such as the class token of a vision transformer' \
+        'first'\t'The features of the first step alone' \
+        'last'\t'The features of the last step alone' \
+        'rnn:'\t'Plain recurrent layer: h = tanh(W x + U h + b)' \
+        'lstm:'\t'Long short-term memory: input, forget and output gates around a cell state' \
+        'gru:'\t'Gated recurrent unit: a reset gate and an update gate around the state' \
+        'attention:'\t'Every step of a sequence looks at every other, or with causal=yes at none behind it' \
+        'encoder:'\t'Transformer encoder block: every step sees every other' \
+        'decoder:'\t'Transformer decoder block: no step sees those behind it' \
         'bn'\t'Batch normalisation: each channel to mean 0 and variance 1 over the batch' \
         'batchnorm'\t'Batch normalisation: each channel to mean 0 and variance 1 over the batch' \
+        'instancenorm'\t'Instance normalisation: each channel of each example to mean 0 and variance 1' \
+        'gn:'\t'Group normalisation: each group of channels to mean 0 and variance 1' \
+        'groupnorm:'\t'Group normalisation: each group of channels to mean 0 and variance 1' \
+        'ln'\t'Layer normalisation: the last axis (or axes) to mean 0 and variance 1' \
+        'layernorm'\t'Layer normalisation: the last axis (or axes) to mean 0 and variance 1' \
+        'rmsnorm'\t'Layer normalisation by the root mean square alone: no mean is taken off' \
+        'rms'\t'Layer normalisation by the root mean square alone: no mean is taken off' \
         'lrn'\t'Local response normalisation over neighbouring channels' \
         'dropout'\t'Sets values to 0 at random while training; the shape stays' \
         'pad:'\t'Zeros added at the ends of the spatial axes' \
         'zeropad:'\t'Zeros added at the ends of the spatial axes' \
+        'reshape:'\t'The same values in the same order under other sizes; -1 stands for what is left' \
+        'permute:'\t'The axes in another order' \
+        'crop'\t'Positions cut off at the ends of the spatial axes, or all but the middle' \
+        'cropping'\t'Positions cut off at the ends of the spatial axes, or all but the middle' \
+        'select:'\t'Some of the channels, in the order given, from 0' \
+        'upsample'\t'More positions: each input repeated, or drawn as a line to the next' \
+        'upsampling'\t'More positions: each input repeated, or drawn as a line to the next' \
+        'pixelshuffle:'\t'Groups of factor*factor channels laid out as positions: C*r*r channels become C' \
+        'pixelunshuffle:'\t'Blocks of factor*factor positions laid out as channels: C channels become C*r*r' \
         'residual['\t'Two branches added: the main one and the skip, which is the identity if left out' \
-        'concat['\t'Branches side by side along the channels' \
+        'concat['\t'Branches side by side along the channels, or along another axis' \
+        'multiply['\t'Two branches multiplied value by value, or one with the input; sizes of 1 stretch' \
+        'aux['\t'An auxiliary head, which works in training only: the input goes on unchanged' \
+        'moe['\t'A mixture of experts: a router sends each token through a few of many equal nets' \
+        'subsample:'\t'The sum of each window times a trained coefficient, plus a trained bias' \
+        'rbf:'\t'Radial basis functions: squared distances of the features to fixed prototypes' \
         'identity'\t'The input itself' \
         'relu'\t'max(x, 0)' \
         'relu6'\t'min(max(x, 0), 6)' \
@@ -119,7 +212,7 @@ end
 
 # The forms with 1d, 2d and 3d, and the words without _.
 function __dlcalc_pinned
-    set -l layers 'conv1d:' 'conv2d:' 'conv3d:' 'convolution1d:' 'convolution2d:' 'convolution3d:' 'convtranspose1d:' 'convtranspose2d:' 'convtranspose3d:' 'deconv1d:' 'deconv2d:' 'deconv3d:' 'maxpool1d:' 'maxpool2d:' 'maxpool3d:' 'avgpool1d:' 'avgpool2d:' 'avgpool3d:' 'meanpool1d:' 'meanpool2d:' 'meanpool3d:' 'adaptiveavgpool1d:' 'adaptiveavgpool2d:' 'adaptiveavgpool3d:' 'adaptivemaxpool1d:' 'adaptivemaxpool2d:' 'adaptivemaxpool3d:' 'globalavgpool1d' 'globalavgpool2d' 'globalavgpool3d' 'gap1d' 'gap2d' 'gap3d' 'globalmaxpool1d' 'globalmaxpool2d' 'globalmaxpool3d' 'gmp1d' 'gmp2d' 'gmp3d' 'bn1d' 'bn2d' 'bn3d' 'batchnorm1d' 'batchnorm2d' 'batchnorm3d' 'dropout1d' 'dropout2d' 'dropout3d' 'pad1d:' 'pad2d:' 'pad3d:' 'zeropad1d:' 'zeropad2d:' 'zeropad3d:' 'leakyrelu' 'logsigmoid' 'logsoftmax'
+    set -l layers 'conv1d:' 'conv2d:' 'conv3d:' 'convolution1d:' 'convolution2d:' 'convolution3d:' 'convtranspose1d:' 'convtranspose2d:' 'convtranspose3d:' 'deconv1d:' 'deconv2d:' 'deconv3d:' 'local1d:' 'local2d:' 'local3d:' 'locallyconnected1d:' 'locallyconnected2d:' 'locallyconnected3d:' 'maxpool1d:' 'maxpool2d:' 'maxpool3d:' 'avgpool1d:' 'avgpool2d:' 'avgpool3d:' 'meanpool1d:' 'meanpool2d:' 'meanpool3d:' 'lppool1d:' 'lppool2d:' 'lppool3d:' 'stochasticpool1d:' 'stochasticpool2d:' 'stochasticpool3d:' 'adaptiveavgpool1d:' 'adaptiveavgpool2d:' 'adaptiveavgpool3d:' 'adaptivemaxpool1d:' 'adaptivemaxpool2d:' 'adaptivemaxpool3d:' 'globalavgpool1d' 'globalavgpool2d' 'globalavgpool3d' 'gap1d' 'gap2d' 'gap3d' 'globalmaxpool1d' 'globalmaxpool2d' 'globalmaxpool3d' 'gmp1d' 'gmp2d' 'gmp3d' 'bn1d' 'bn2d' 'bn3d' 'batchnorm1d' 'batchnorm2d' 'batchnorm3d' 'instancenorm1d' 'instancenorm2d' 'instancenorm3d' 'dropout1d' 'dropout2d' 'dropout3d' 'pad1d:' 'pad2d:' 'pad3d:' 'zeropad1d:' 'zeropad2d:' 'zeropad3d:' 'crop1d' 'crop2d' 'crop3d' 'cropping1d' 'cropping2d' 'cropping3d' 'upsample1d' 'upsample2d' 'upsample3d' 'upsampling1d' 'upsampling2d' 'upsampling3d' 'subsample1d:' 'subsample2d:' 'subsample3d:' 'leakyrelu' 'logsigmoid' 'logsoftmax'
     test "$argv[1]" = net
     or set layers (string trim -r -c ':[' -- $layers)
     printf '%s\n' $layers
@@ -129,8 +222,16 @@ function __dlcalc_zoo
     printf '%s\n' \
         'alexnet'\t'AlexNet as one tower, as in torchvision (Krizhevsky 2014)' \
         'alexnet-2012'\t'AlexNet in two groups, with response normalisation (Krizhevsky, Sutskever and Hinton 2012)' \
+        'bert-base'\t'BERT base with its pooler, 128 tokens' \
         'densenet121'\t'DenseNet-121 (Huang, Liu, van der Maaten and Weinberger 2016)' \
+        'googlenet'\t'GoogLeNet with batch normalisation and 3x3 for 5x5, as in torchvision' \
+        'googlenet-2014'\t'GoogLeNet as published: real 5x5, no batch normalisation, two auxiliary heads' \
+        'gpt2'\t'GPT-2 small, output weights tied to the embedding, 128 tokens' \
+        'inception_v3'\t'Inception v3 with its auxiliary head, as in torchvision' \
         'lenet5'\t'LeNet-5 in its modern form: tanh, mean pooling, full connections' \
+        'lenet5-1998'\t'LeNet-5 of 1998: trained subsampling, partial connections in C3, fixed RBF output' \
+        'llama-7b'\t'LLaMA 7B, 128 tokens' \
+        'lstm-5x128'\t'Five LSTM layers of 128 units, for sequences of any length' \
         'mobilenet_v1'\t'MobileNet v1, width 1 (Howard et al. 2017)' \
         'mobilenet_v2'\t'MobileNet v2, width 1, as in torchvision (Sandler et al. 2018)' \
         'resnet18'\t'ResNet-18 (He, Zhang, Ren and Sun 2015)' \
@@ -139,6 +240,7 @@ function __dlcalc_zoo
         'resnet50-v1'\t'ResNet-50 as first published, with the stride in the 1x1 convolution (He, Zhang, Ren and Sun 2015)' \
         'resnet101'\t'ResNet-101 with the stride in the 3x3 convolution, as in torchvision (v1.5)' \
         'resnet152'\t'ResNet-152 with the stride in the 3x3 convolution, as in torchvision (v1.5)' \
+        'unet'\t'U-Net as published: valid convolutions, cropped skips, 572x572 to 388x388' \
         'vgg11'\t'VGG-11 (Simonyan and Zisserman 2014)' \
         'vgg11_bn'\t'VGG-11 with batch normalisation (Simonyan and Zisserman 2014)' \
         'vgg13'\t'VGG-13 (Simonyan and Zisserman 2014)' \
@@ -146,7 +248,8 @@ function __dlcalc_zoo
         'vgg16'\t'VGG-16 (Simonyan and Zisserman 2014)' \
         'vgg16_bn'\t'VGG-16 with batch normalisation (Simonyan and Zisserman 2014)' \
         'vgg19'\t'VGG-19 (Simonyan and Zisserman 2014)' \
-        'vgg19_bn'\t'VGG-19 with batch normalisation (Simonyan and Zisserman 2014)'
+        'vgg19_bn'\t'VGG-19 with batch normalisation (Simonyan and Zisserman 2014)' \
+        'vit_b_16'\t'Vision Transformer, base size, 16x16 patches'
 end
 
 # Layers, and in a net the built-in nets, that begin like a piece, each behind a head.
@@ -274,6 +377,8 @@ complete -c dlcalc -n 'not __dlcalc_command' -s h -l help -d 'Show this message 
 
 complete -c dlcalc -n '__dlcalc_is shape' -s f -l file -r -F -d 'Read the net, with or without INPUT, from a file.'
 complete -c dlcalc -n '__dlcalc_is shape' -l layout -x -a 'chw hwc' -d 'Order of the sizes: channels first or last.'
+complete -c dlcalc -n '__dlcalc_is shape' -l like -x -a 'torch keras tf onnx onnx21 caffe' -d 'Whose rules hold: rounding, padding, biases.'
+complete -c dlcalc -n '__dlcalc_is shape' -l compare -d 'All frameworks side by side, where and why they part.'
 complete -c dlcalc -n '__dlcalc_is shape' -l batch -x -d 'Set a batch of N, a number or a letter, before shapes.'
 complete -c dlcalc -n '__dlcalc_is shape' -l json -d 'Print one JSON document.'
 complete -c dlcalc -n '__dlcalc_is shape' -s q -l quiet -d 'Print the bare value.'
@@ -285,6 +390,14 @@ complete -c dlcalc -n '__dlcalc_is shape; and __dlcalc_path' -F
 
 complete -c dlcalc -n '__dlcalc_is params' -s f -l file -r -F -d 'Read the net, with or without INPUT, from a file.'
 complete -c dlcalc -n '__dlcalc_is params' -l layout -x -a 'chw hwc' -d 'Order of the sizes: channels first or last.'
+complete -c dlcalc -n '__dlcalc_is params' -l like -x -a 'torch keras tf onnx onnx21 caffe' -d 'Whose rules hold: rounding, padding, biases.'
+complete -c dlcalc -n '__dlcalc_is params' -l compare -d 'All frameworks side by side, where and why they part.'
+complete -c dlcalc -n '__dlcalc_is params' -l batch -x -d 'Memory for a batch of N, a number or a letter.'
+complete -c dlcalc -n '__dlcalc_is params' -l dtype -x -a 'float64 float32 float16 bfloat16 fp8 int8 int4' -d 'Memory in numbers of this type.'
+complete -c dlcalc -n '__dlcalc_is params' -l optimizer -x -a 'sgd momentum nesterov adagrad rmsprop adadelta adam adamw' -d 'Memory to train with it.'
+complete -c dlcalc -n '__dlcalc_is params' -l include -x -d 'Count as MACs: attention, masked, gates, bias, normalisation, activation.'
+complete -c dlcalc -n '__dlcalc_is params' -l exclude -x -d 'Leave these out, such as masked.'
+complete -c dlcalc -n '__dlcalc_is params' -l sharing -d 'What each layer would cost without sharing.'
 complete -c dlcalc -n '__dlcalc_is params' -l json -d 'Print one JSON document.'
 complete -c dlcalc -n '__dlcalc_is params' -s q -l quiet -d 'Print the bare value.'
 complete -c dlcalc -n '__dlcalc_is params' -l expect -x -d 'Exit with 1 unless the answer is this one.'

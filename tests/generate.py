@@ -15,7 +15,25 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 # Layers that can be written, in the order in which people look for them.
-FAMILIES = ("conv", "pool", "dense", "normalisation", "dropout", "pad", "merge", "activation")
+FAMILIES = (
+    "conv",
+    "transposed",
+    "local",
+    "pool",
+    "dense",
+    "embedding",
+    "recurrent",
+    "attention",
+    "transformer",
+    "normalisation",
+    "dropout",
+    "pad",
+    "rearrange",
+    "resample",
+    "merge",
+    "lenet",
+    "activation",
+)
 
 
 def layer_classes() -> list[tuple[str, type]]:

@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
-from dlcalc.errors import InputError, NotationError, Place, Source, abridged
+from dlcalc.errors import (
+    InputError,
+    LayerError,
+    NotationError,
+    Place,
+    Source,
+    abridged,
+    nearest,
+)
+from dlcalc.layers.argument import Argument
+from dlcalc.layers.convention import CONVENTIONS, Convention
 from dlcalc.layers.shape import Layout, Shape
+from dlcalc.layers.size import Polynomial, Size
 from dlcalc.nets.parser import MAX_LAYERS, Net, Network, count, parse, parse_file
 
 
@@ -54,3 +65,26 @@ def _joined(words: Network, file: Network) -> Network:
 
 def _whole(source: Source) -> Place | None:
     return Place(source, 0, len(source.text)) if source.text.strip() else None
+
+
+def named_convention(name: str) -> Convention:
+    """The convention of that name. Raises `InputError` if there is none."""
+    if name not in CONVENTIONS:
+        close = nearest(name, CONVENTIONS)
+        raise InputError(
+            f"{abridged(name)} is not a framework whose rules are known",
+            mend=f"Did you mean {close}?" if close else f"There are {', '.join(CONVENTIONS)}.",
+        )
+    return CONVENTIONS[name]
+
+
+def size_option(name: str, value: int | str | None) -> Size | None:
+    """The size that an option gives. Raises `InputError` if it is none."""
+    if value is None:
+        return None
+    try:
+        size = Argument(name, "size", "").value(str(value))
+    except LayerError as error:
+        raise InputError(error.rule) from error
+    assert isinstance(size, int | Polynomial)
+    return size

@@ -1,75 +1,165 @@
-"""``dlcalc params``: the parameters by tensor, buffers apart, and multiply-accumulates."""
+"""``dlcalc params``: parameters by tensor, buffers apart, multiply-accumulates and memory."""
 
 from __future__ import annotations
 
-from collections import Counter
+from collections.abc import Iterable
 from typing import NamedTuple
 
-from dlcalc.answers.network import load
+from dlcalc.answers import counting
+from dlcalc.answers.counting import Counted
+from dlcalc.answers.memory import Memory, memory
+from dlcalc.answers.network import load, named_convention, size_option
 from dlcalc.answers.remarks import remarks
 from dlcalc.answers.shape import answer as shape_of
-from dlcalc.errors import LayerError, ShapeError
-from dlcalc.layers.base import Tensors
+from dlcalc.errors import InputError, abridged, nearest
+from dlcalc.layers.base import PARTS, Tensors
+from dlcalc.layers.convention import TORCH, Convention
 from dlcalc.layers.shape import Layout, Shape, sizes_text
 from dlcalc.layers.size import Size, as_json, product, total
 from dlcalc.nets.parser import Net
 from dlcalc.nets.trace import Step
 from dlcalc.result import Block, Result, Row
 
-#: What a MAC is here, and what is in: the popular counters disagree with one another.
-MACS_CONVENTION = (
-    "one multiply and one add each, of convolutions and dense layers for one example; "
-    "bias, normalisation, activation and pooling not counted"
-)
+#: What is counted beside the products with trained tensors, if nothing else is asked for.
+COUNTED = ("attention", "masked")
+# What is always said to be left out; the other parts only where a net has them.
+_USUALLY_SAID = ("bias", "normalisation", "activation")
 
 
-def params(*words: str, layout: Layout = "chw", file: str | None = None) -> ParamsResult:
-    """How many parameters a net has, tensor by tensor, and its multiply-accumulates.
+def params(
+    *words: str,
+    layout: Layout = "chw",
+    file: str | None = None,
+    like: str = "torch",
+    batch: int | str | None = None,
+    dtype: str | None = None,
+    optimizer: str | None = None,
+    include: str = "",
+    exclude: str = "",
+    sharing: bool = False,
+) -> ParamsResult:
+    """How many parameters a net has, tensor by tensor, its multiply-accumulates, its memory.
 
     ``words`` are an INPUT and a net in the notation, in one string or in many;
     a built-in net brings its usual input, and a net from ``file`` stands behind
-    them. Raises `InputError` where the notation is wrong, the input does not
-    fit or its channels are left out.
+    them. ``like`` names the framework whose rules hold. ``batch``, ``dtype`` and
+    ``optimizer`` ask for memory in bytes; ``include`` and ``exclude`` say, with
+    commas, which of `PARTS` count as multiply-accumulates; ``sharing`` adds what
+    each layer would cost if it shared no weights. Raises `InputError` where the
+    notation is wrong, the input does not fit or its channels are left out.
 
     >>> params("3x32x32 conv:6,k5").value
     456
     """
-    return answer(*load(words, layout=layout, file=file))
+    asked = question(batch, dtype, optimizer, include, exclude, sharing)
+    return answer(*load(words, layout=layout, file=file), asked, named_convention(like))
 
 
-def answer(start: Shape, net: Net) -> ParamsResult:
+class Question(NamedTuple):
+    """What is asked for beside the parameters."""
+
+    counted: tuple[str, ...] = COUNTED
+    sharing: bool = False
+    memory: bool = False
+    batch: Size = 1
+    dtype: str = "float32"
+    optimizer: str | None = None
+
+
+#: Nothing beside the parameters.
+PLAIN = Question()
+
+
+def question(
+    batch: int | str | None = None,
+    dtype: str | None = None,
+    optimizer: str | None = None,
+    include: str = "",
+    exclude: str = "",
+    sharing: bool = False,
+) -> Question:
+    """The question that options put. Raises `InputError` for a part that there is not."""
+    size = size_option("batch", batch)
+    left = _parts(exclude)
+    counted = [part for part in (*COUNTED, *_parts(include)) if part not in left]
+    asked = not size == dtype == optimizer is None
+    return Question(
+        tuple(dict.fromkeys(counted)),
+        sharing,
+        asked,
+        1 if size is None else size,
+        dtype or "float32",
+        optimizer,
+    )
+
+
+def _parts(text: str) -> list[str]:
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    for name in names:
+        if name not in PARTS:
+            close = nearest(name, PARTS)
+            raise InputError(
+                f"{abridged(name)} is not a part of the multiply-accumulates",
+                mend=f"Did you mean {close}?" if close else f"There are {', '.join(PARTS)}.",
+            )
+    return names
+
+
+def answer(
+    start: Shape, net: Net, asked: Question = PLAIN, convention: Convention = TORCH
+) -> ParamsResult:
     """The parameters of a net with this input."""
-    steps = shape_of(start, net).steps
-    return ParamsResult(start, steps, _counted(steps, ""))
-
-
-class Counted(NamedTuple):
-    """One layer with its tensors by their full names, and the sums with all its branches."""
-
-    step: Step
-    tensors: Tensors
-    buffers: Tensors
-    parameters: Size
-    buffered: Size
-    macs: Size
-    branches: tuple[tuple[Counted, ...], ...]
+    steps = shape_of(start, net, convention=convention).steps
+    return ParamsResult(start, steps, counting.count(steps, convention), asked, convention)
 
 
 class ParamsResult(Result):
-    """Parameters along a net. Its value is their number."""
+    """Parameters along a net. Its value is their number, auxiliary heads not counted."""
 
-    def __init__(self, start: Shape, steps: tuple[Step, ...], layers: tuple[Counted, ...]) -> None:
+    def __init__(
+        self,
+        start: Shape,
+        steps: tuple[Step, ...],
+        layers: tuple[Counted, ...],
+        asked: Question,
+        convention: Convention,
+    ) -> None:
         self.start = start
         self.steps = steps
         self.layers = layers
-        self.value: Size = total(layer.parameters for layer in layers)
-        self.buffers = total(layer.buffered for layer in layers)
-        self.macs = total(layer.macs for layer in layers)
+        self.asked = asked
+        self.convention = convention
+        self.sums = counting.sums(layers)
+        self.parts = counting.parts(layers)
+        self.value: Size = self.sums.parameters
+        self.buffers = self.sums.buffers
+        found = (counted.layer.macs_unknown for counted in counting.walk(layers))
+        self.macs_unknown: str = next(filter(None, found), "")
+
+    @property
+    def macs(self) -> Size | None:
+        """Multiply-accumulates for one example; None where they are not defined."""
+        if self.macs_unknown:
+            return None
+        counted = [self.parts.get(part, 0) for part in self.asked.counted]
+        return total([self.sums.macs, *counted])
+
+    @property
+    def memory(self) -> Memory:
+        """Bytes by the type, batch and optimiser asked for."""
+        asked = self.asked
+        return memory(
+            self.steps,
+            self.sums,
+            dtype=asked.dtype,
+            batch=asked.batch,
+            optimizer=asked.optimizer,
+        )
 
     @property
     def notes(self) -> list[str]:  # type: ignore[override]
         """How the input was read where that may surprise, and what layers remark."""
-        return remarks(self.start, self.steps)
+        return remarks(self.start, self.steps, self.convention)
 
     def meets(self, expected: str) -> bool:
         """Whether the number is the expected one. Raises `ClaimError` if that is none."""
@@ -82,27 +172,160 @@ class ParamsResult(Result):
     def blocks(self) -> list[Block]:
         """A row for each layer that has tensors, then the sums."""
         table = [Row(("layer", "output", "parameters", "MACs", ""), "aside")]
-        table += _rows(self.layers)
-        totals = []
-        if self.buffers != 0:
-            totals.append(Row(("buffers", grouped(self.buffers), "kept, not trained")))
-        remark = "bias, normalisation, activation not counted"
-        totals.append(Row(("MACs", grouped(self.macs), remark)))
-        totals.append(Row(("parameters", grouped(self.value)), "answer"))
-        return [Block("llrrl", table), Block("lrl", totals)]
+        table += self._rows(self.layers)
+        return [Block("llrrl", table), Block("lrl", [*self._totals(), *self._answer()])]
+
+    def _rows(self, layers: tuple[Counted, ...], depth: int = 0) -> list[Row]:
+        rows: list[Row] = []
+        indent = "  " * depth
+        for layer in layers:
+            node = layer.step.node
+            output = str(layer.step.output)
+            own = (_held(layer), self._macs(layer))
+            if layer.branches:
+                rows.append(Row((f"{indent}{node.head}[", "", "", "", _tensors(layer))))
+                for number, branch in enumerate(layer.branches):
+                    if number:
+                        rows.append(Row((f"{indent}|",)))
+                    rows += self._rows(branch, depth + 1)
+                rows.append(Row((f"{indent}]", output, *own), "aside"))
+            elif layer.tensors or layer.buffers or layer.layer.ties(layer.step.input) or own[1]:
+                rows.append(Row((indent + node.text, output, *own, _tensors(layer))))
+                rows += self._sharing(layer, indent)
+        return rows
+
+    def _macs(self, layer: Counted) -> str:
+        sums = layer.sums
+        macs = layer.macs(self.asked.counted) + sums.auxiliary_macs
+        return grouped(macs) if macs != 0 else ""
+
+    def _sharing(self, layer: Counted, indent: str) -> list[Row]:
+        """What the layer would cost without sharing, as rows."""
+        found = self._unshared(layer) if self.asked.sharing else {}
+        words = {"unshared": "if not shared, still local", "fully_connected": "if fully connected"}
+        return [
+            Row(
+                (f"{indent}  {words[key]}", "", grouped(number), "", _times(number, layer)), "aside"
+            )
+            for key, number in found.items()
+        ]
+
+    def _unshared(self, layer: Counted) -> dict[str, Size]:
+        step = layer.step
+        unshared = layer.layer.unshared(step.input, step.output, self.convention)
+        if unshared is None:
+            return {}
+        outputs = product(step.output.sizes)
+        full = product(step.input.sizes) * outputs + outputs
+        return {"unshared": unshared, "fully_connected": full}
+
+    def _totals(self) -> list[Row]:
+        """Sums that are not the answer."""
+        sums = self.sums
+        rows = []
+        if self.asked.memory:
+            rows += _memory_rows(self.memory)
+        elif sums.kv_cache != 0:
+            rows.append(Row(("KV cache", grouped(sums.kv_cache), "keys and values a token")))
+        if sums.buffers != 0:
+            rows.append(Row(("buffers", grouped(sums.buffers), "kept, not trained")))
+        if self.macs_unknown:
+            rows.append(Row(("connections", grouped(sums.connections), "biases in")))
+            rows.append(Row(("MACs", "none", self.macs_unknown)))
+        else:
+            rows.append(Row(("MACs", grouped(self.macs or 0), self._left_out())))
+        if sums.auxiliary != 0:
+            number = grouped(sums.auxiliary + sums.parameters)
+            rows.append(Row(("in training", number, "parameters, auxiliary heads in")))
+        if sums.idle != 0:
+            active = grouped(sums.parameters - sums.idle)
+            rows.append(Row(("active", active, "parameters at work on one token")))
+        return rows
+
+    def _answer(self) -> list[Row]:
+        return [Row(("parameters", grouped(self.value)), "answer")]
+
+    def _left_out(self) -> str:
+        """Which products and sums are in, where that may surprise, and which are not."""
+        counted, present = self.asked.counted, [part for part in PARTS if part in self.parts]
+        within = [part for part in present if part in counted and part != "attention"]
+        out = [
+            part
+            for part in PARTS
+            if part not in counted and (part in _USUALLY_SAID or part in present)
+        ]
+        texts = [f"{', '.join(within)} counted"] if within else []
+        texts += [f"{', '.join(out)} not counted"] if out else []
+        return "; ".join(texts)
 
     def document(self) -> dict[str, object]:
         """The sums and ``layers``, as `dlcalc params --json` prints them."""
+        sums = self.sums
         document: dict[str, object] = {
+            "like": self.convention.name,
             "parameters": as_json(self.value),
-            "trainable": as_json(self.value),
-            "buffers": as_json(self.buffers),
-            "macs": as_json(self.macs),
-            "macs_convention": MACS_CONVENTION,
-            "layers": _documents(self.layers),
+            "trainable": as_json(self.value + sums.auxiliary),
+            "buffers": as_json(sums.buffers),
+            "macs": None if self.macs is None else as_json(self.macs),
+            "macs_convention": self.macs_convention,
+            "macs_parts": {part: as_json(number) for part, number in self.parts.items()},
         }
+        if self.macs_unknown:
+            document["connections"] = as_json(sums.connections)
+        if sums.auxiliary != 0:
+            document["auxiliary"] = {
+                "parameters": as_json(sums.auxiliary),
+                "macs": as_json(sums.auxiliary_macs),
+            }
+        if sums.idle != 0:
+            document["active"] = as_json(sums.parameters - sums.idle)
+        if sums.kv_cache != 0:
+            document["kv_cache_per_token"] = self._kv_document()
+        if self.asked.memory:
+            document["memory"] = self.memory.document()
+        document["layers"] = self._documents(self.layers)
         if notes := self.notes:
             document["notes"] = notes
+        return document
+
+    @property
+    def macs_convention(self) -> str:
+        """What a MAC is here, and what is in: the popular counters disagree with one another."""
+        if self.macs_unknown:
+            return f"{self.macs_unknown}; connections are counted as in LeCun et al. 1998"
+        counted = " and ".join(("products with weights", *self.asked.counted))
+        out = ", ".join([*(part for part in PARTS if part not in self.asked.counted), "pooling"])
+        return f"one multiply and one add each, for one example: {counted}; not counted: {out}"
+
+    def _kv_document(self) -> dict[str, object]:
+        held = self.memory
+        return {
+            "values": as_json(self.sums.kv_cache),
+            "bytes": as_json(held.kv_cache_per_token),
+            "dtype": held.dtype,
+        }
+
+    def _documents(self, layers: tuple[Counted, ...]) -> list[dict[str, object]]:
+        return [self._layer_document(layer) for layer in layers]
+
+    def _layer_document(self, layer: Counted) -> dict[str, object]:
+        unknown = layer.layer.macs_unknown
+        macs = layer.macs(self.asked.counted) + layer.sums.auxiliary_macs
+        document: dict[str, object] = {
+            "layer": layer.step.node.text,
+            "name": layer.name,
+            "output": [as_json(size) for size in layer.step.output.sizes],
+            "parameters": as_json(layer.sums.parameters + layer.sums.auxiliary),
+            "tensors": _shapes(layer.tensors),
+            "buffers": _shapes(layer.buffers),
+            "macs": None if unknown else as_json(macs),
+        }
+        if ties := layer.layer.ties(layer.step.input):
+            document["tied"] = {key: other for key, (other, _) in ties.items()}
+        if self.asked.sharing and (found := self._unshared(layer)):
+            document["sharing"] = {key: as_json(number) for key, number in found.items()}
+        if layer.branches:
+            document["branches"] = [self._documents(branch) for branch in layer.branches]
         return document
 
 
@@ -115,91 +338,52 @@ def grouped(size: Size) -> str:
     return f"{size:,}" if isinstance(size, int) else str(size)
 
 
-def _counted(steps: tuple[Step, ...], prefix: str) -> tuple[Counted, ...]:
-    ordinals: Counter[str] = Counter()
-    return tuple(_count(step, prefix, ordinals) for step in steps)
+def _held(layer: Counted) -> str:
+    """The parameters of a layer; an auxiliary head shows its own."""
+    return grouped(layer.sums.parameters + layer.sums.auxiliary)
 
 
-def _count(step: Step, prefix: str, ordinals: Counter[str]) -> Counted:
-    """The layer with its tensors, named by kind and ordinal within its brackets."""
-    layer = step.node.layer
-    kind = layer.words[0]
-    ordinals[kind] += 1
-    name = f"{prefix}{kind}{ordinals[kind]}."
-    inner: Counter[str] = Counter()
-    branches = tuple(
-        tuple(_count(inside, name, inner) for inside in branch) for branch in step.branches
-    )
-    flat = [counted for branch in branches for counted in branch]
-    try:
-        tensors = {name + key: sizes for key, sizes in layer.parameters(step.input).items()}
-        buffers = {name + key: sizes for key, sizes in layer.buffers(step.input).items()}
-        macs = layer.macs(step.input, step.output)
-        return Counted(
-            step,
-            tensors,
-            buffers,
-            _numbers(tensors) + total(counted.parameters for counted in flat),
-            _numbers(buffers) + total(counted.buffered for counted in flat),
-            macs + total(counted.macs for counted in flat),
-            branches,
+def _times(number: Size, layer: Counted) -> str:
+    own = layer.sums.parameters
+    if not isinstance(number, int) or not isinstance(own, int) or own == 0:
+        return ""
+    times = number / own
+    return f"{times:,.0f} times as many" if times >= 10 else f"{times:.1f} times as many"
+
+
+def _memory_rows(held: Memory) -> list[Row]:
+    """Bytes as rows, the sums last."""
+    training: Iterable[tuple[str, Size | None, str]] = ()
+    if held.optimizer:
+        training = (
+            ("gradients", held.gradients, ""),
+            (held.optimizer, held.optimizer_state, "numbers the optimizer keeps, in float32"),
+            ("master copy", held.master_copy, "parameters in float32"),
+            ("activations", held.activations, f"batch {held.batch}, every output kept"),
+            ("to train", held.training, "bytes, all of these"),
         )
-    except LayerError as error:
-        raise ShapeError(
-            f"{step.node.text}: {error.rule}", place=step.place, mend=error.mend
-        ) from error
-
-
-def _numbers(tensors: Tensors) -> Size:
-    return total(product(sizes) for sizes in tensors.values())
-
-
-def _rows(layers: tuple[Counted, ...], depth: int = 0) -> list[Row]:
-    rows: list[Row] = []
-    indent = "  " * depth
-    for layer in layers:
-        node = layer.step.node
-        output = str(layer.step.output)
-        if layer.branches:
-            rows.append(Row((f"{indent}{node.head}[",)))
-            for number, branch in enumerate(layer.branches):
-                if number:
-                    rows.append(Row((f"{indent}|",)))
-                rows += _rows(branch, depth + 1)
-            sums = (grouped(layer.parameters), grouped(layer.macs))
-            rows.append(Row((f"{indent}]", output, *sums), "aside"))
-        elif layer.tensors or layer.buffers:
-            macs = grouped(layer.macs) if layer.macs != 0 else ""
-            cells = (indent + node.text, output, grouped(layer.parameters), macs, _tensors(layer))
-            rows.append(Row(cells))
-    return rows
+    rows = [("in bytes", None, held.dtype), ("weights", held.parameters, "")]
+    rows += [("buffers", held.buffers, ""), *training]
+    rows.append(("KV cache", held.kv_cache_per_token, "a token, all layers"))
+    rows.append(("at work", held.inference_activations, f"batch {held.batch}, most at one time"))
+    rows.append(("to use", held.inference, "bytes, weights, buffers and what is at work"))
+    return [
+        Row((name, "" if number is None else grouped(number), remark))
+        for name, number, remark in rows
+        if number is None or number != 0
+    ]
 
 
 def _tensors(layer: Counted) -> str:
     shown = []
     for name, sizes in layer.tensors.items():
-        short = name.rpartition(".")[2]
+        short = name.removeprefix(f"{layer.name}.")
         number = grouped(product(sizes))
         shape = f" {sizes_text(sizes)}" if len(sizes) > 1 else ""
         shown.append(f"{short}{shape} {number}")
+    for key, (other, _) in layer.layer.ties(layer.step.input).items():
+        shown.append(f"{key} of {other}")
     return ", ".join(shown)
-
-
-def _documents(layers: tuple[Counted, ...]) -> list[dict[str, object]]:
-    documents = []
-    for layer in layers:
-        document: dict[str, object] = {
-            "layer": layer.step.node.text,
-            "output": [as_json(size) for size in layer.step.output.sizes],
-            "parameters": as_json(layer.parameters),
-            "tensors": _shapes(layer.tensors),
-            "buffers": _shapes(layer.buffers),
-            "macs": as_json(layer.macs),
-        }
-        if layer.branches:
-            document["branches"] = [_documents(branch) for branch in layer.branches]
-        documents.append(document)
-    return documents
 
 
 def _shapes(tensors: Tensors) -> dict[str, list[int | str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from dlcalc.layers.convention import Convention
 from dlcalc.layers.shape import Shape
 from dlcalc.nets.trace import Step
 
@@ -16,11 +17,11 @@ def walk(steps: tuple[Step, ...]) -> Iterator[Step]:
         yield step
 
 
-def remarks(start: Shape, steps: tuple[Step, ...]) -> list[str]:
+def remarks(start: Shape, steps: tuple[Step, ...], convention: Convention) -> list[str]:
     """How the input was read where that may surprise, and what layers remark, each once."""
     found = [_reading(start, steps)]
     for step in walk(steps):
-        remark = step.node.layer.note(step.input)
+        remark = step.node.layer.note(step.input, convention)
         found.append(remark and f"{step.node.text}: {remark}")
     return list(dict.fromkeys(filter(None, found)))
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dlcalc.answers.network import load
+from dlcalc.answers.network import load, named_convention, size_option
 from dlcalc.answers.remarks import remarks, walk
-from dlcalc.errors import InputError, LayerError
-from dlcalc.layers.argument import Argument
 from dlcalc.layers.convention import TORCH, Convention
 from dlcalc.layers.shape import Layout, Shape, sizes_text
 from dlcalc.layers.size import Polynomial, Size, as_json, least_value, letters
@@ -26,18 +24,23 @@ def shape(
     layout: Layout = "chw",
     batch: int | str | None = None,
     file: str | None = None,
+    like: str = "torch",
 ) -> ShapeResult:
     """The shape behind every layer of a net.
 
     ``words`` are an INPUT and a net in the notation, in one string or in many;
     a net from ``file`` stands behind them. ``batch``, a number or a letter,
-    stands before all shapes. Raises `InputError` where the notation is wrong or
-    the input does not fit.
+    stands before all shapes; ``like`` names the framework whose rules hold. Raises
+    `InputError` where the notation is wrong or the input does not fit.
 
     >>> str(shape("3x32x32 conv:6,k5 maxpool:2").value)
     '6x14x14'
     """
-    return answer(*load(words, layout=layout, file=file), batch=batch_size(batch))
+    return answer(
+        *load(words, layout=layout, file=file),
+        batch=size_option("batch", batch),
+        convention=named_convention(like),
+    )
 
 
 def answer(
@@ -53,18 +56,6 @@ def answer(
         error.mend = error.mend or mend(error, start, net, convention)
         raise
     return ShapeResult(start, steps, batch, convention)
-
-
-def batch_size(batch: int | str | None) -> Size | None:
-    """The size that ``--batch`` gives. Raises `InputError` if it is none."""
-    if batch is None:
-        return None
-    try:
-        value = Argument("batch", "size", "").value(str(batch))
-    except LayerError as error:
-        raise InputError(error.rule) from error
-    assert isinstance(value, int | Polynomial)
-    return value
 
 
 class ShapeResult(Result):
@@ -86,7 +77,7 @@ class ShapeResult(Result):
     @property
     def notes(self) -> list[str]:  # type: ignore[override]
         """How the input was read where that may surprise, and what layers remark."""
-        return remarks(self.start, self.steps)
+        return remarks(self.start, self.steps, self.convention)
 
     def meets(self, expected: str) -> bool:
         """Whether the output is the expected shape. Raises `ClaimError` if that is none."""
@@ -110,6 +101,7 @@ class ShapeResult(Result):
     def document(self) -> dict[str, object]:
         """``input``, ``output`` and ``layers``, as `dlcalc shape --json` prints them."""
         document: dict[str, object] = {
+            "like": self.convention.name,
             "input": Batched(self.start, self.batch).json(),
             "output": self.value.json(),
             "layers": self._documents(self._seen()),

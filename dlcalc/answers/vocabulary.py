@@ -151,8 +151,20 @@ def _keys(entry: Entry) -> str:
     return " ".join(short or name for name, short, _ in entry.arguments)
 
 
+# A value of each kind, as the forms of arguments are shown.
+_VALUES = {
+    "sizes": "3",
+    "padding": "1",
+    "size": "8",
+    "number": "0.1",
+    "shape": "768x196",
+    "name": "embedding1",
+    "count": "8",
+}
+
+
 def _forms(argument: Argument) -> str:
-    value = {"sizes": "3", "padding": "1", "size": "8", "number": "0.1", "flag": "no"}
+    value = _VALUES
     if argument.kind == "flag":
         return f"{argument.name}={'no' if argument.default else 'yes'}"
     if argument.short:

@@ -7,9 +7,11 @@ from typing import Any
 
 import click
 
+from dlcalc.layers.convention import CONVENTIONS
+
 
 def net_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add INPUT and NET, ``--file`` and ``--layout`` to a command."""
+    """Add INPUT and NET, ``--file``, ``--layout`` and ``--like`` to a command."""
     options = (
         click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[INPUT] NET..."),
         click.option(
@@ -21,6 +23,16 @@ def net_options(function: Callable[..., Any]) -> Callable[..., Any]:
             default="chw",
             help="Order of the sizes: channels first or last.",
             show_default=True,
+        ),
+        click.option(
+            "--like",
+            type=click.Choice(list(CONVENTIONS)),
+            default="torch",
+            help="Whose rules hold: rounding, padding, biases.",
+            show_default=True,
+        ),
+        click.option(
+            "--compare", is_flag=True, help="All frameworks side by side, where and why they part."
         ),
     )
     for option in reversed(options):
@@ -35,3 +47,18 @@ def is_stream(words: tuple[str, ...], settings: dict[str, Any]) -> bool:
     if settings["file"] is not None:
         raise click.UsageError("- reads whole questions from standard input, so --file has no use.")
     return True
+
+
+def compared(words: tuple[str, ...], settings: dict[str, Any]) -> dict[str, Any]:
+    """The settings that a comparison of frameworks takes; it refuses what it has no use for."""
+    if words == ("-",):
+        raise click.UsageError("--compare asks about one net, and - reads one from each line.")
+    if settings["like"] != "torch":
+        raise click.UsageError("--compare shows every framework, so --like has no use.")
+    unused = [name for name in settings if name not in _COMPARED and settings[name]]
+    if unused:
+        raise click.UsageError(f"--compare takes no --{unused[0]}.")
+    return {name: settings[name] for name in ("layout", "file")}
+
+
+_COMPARED = ("layout", "file", "like")

@@ -6,12 +6,14 @@ from typing import Any
 
 import click
 
-from dlcalc.answers.network import load_line
-from dlcalc.answers.params import answer
+from dlcalc.answers.memory import DTYPES, OPTIMIZERS
+from dlcalc.answers.network import load_line, named_convention
+from dlcalc.answers.params import answer, question
 from dlcalc.answers.params import params as answer_params
 from dlcalc.cli.command import command
-from dlcalc.cli.net import is_stream, net_options
+from dlcalc.cli.net import compared, is_stream, net_options
 from dlcalc.cli.output import Form
+from dlcalc.layers.base import PARTS
 from dlcalc.result import Result
 
 
@@ -21,19 +23,37 @@ from dlcalc.result import Result
     "dlcalc params 3x32x32 conv:6,k5 maxpool:2 flatten dense:10",
     "dlcalc params CxHxW conv:64,k3",
     "dlcalc params vgg16 -q --expect 138357544",
+    "dlcalc params gpt2 --dtype bfloat16 --batch 8 --optimizer adamw",
+    "dlcalc params 10x50 lstm:128,layers=5 --like keras",
+    "dlcalc params 3x32x32 conv:6,k5 --sharing",
 )
 @net_options
+@click.option("--batch", metavar="N", help="Memory for a batch of N, a number or a letter.")
+@click.option("--dtype", type=click.Choice(list(DTYPES)), help="Memory in numbers of this type.")
+@click.option("--optimizer", type=click.Choice(list(OPTIMIZERS)), help="Memory to train with it.")
+@click.option("--include", metavar="PARTS", default="", help=f"Count as MACs: {', '.join(PARTS)}.")
+@click.option("--exclude", metavar="PARTS", default="", help="Leave these out, such as masked.")
+@click.option("--sharing", is_flag=True, help="What each layer would cost without sharing.")
 @click.pass_obj
-def params(form: Form, /, words: tuple[str, ...], **settings: Any) -> Result | int:
-    """The parameters of a net tensor by tensor, and its multiply-accumulates (MACs).
+def params(form: Form, /, words: tuple[str, ...], compare: bool, **settings: Any) -> Result | int:
+    """The parameters of a net tensor by tensor, its multiply-accumulates (MACs), its memory.
 
     INPUT is CxHxW without the batch, a letter for an unknown size; a built-in
     net brings its usual input. A MAC is one multiply and one add, so FLOPs are
     twice as many. A single - answers standard input line by line.
     """
+    if compare:
+        from dlcalc.answers.compare import compare_params
+
+        return compare_params(*words, **compared(words, settings))
     if not is_stream(words, settings):
         return answer_params(*words, **settings)
     from dlcalc.cli.stream import answer_lines
 
-    layout = settings["layout"]
-    return answer_lines(lambda line, number: answer(*load_line(line, number, layout=layout)), form)
+    layout, convention = settings.pop("layout"), named_convention(settings.pop("like"))
+    settings.pop("file")
+    asked = question(**settings)
+    return answer_lines(
+        lambda line, number: answer(*load_line(line, number, layout=layout), asked, convention),
+        form,
+    )

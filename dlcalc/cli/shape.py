@@ -6,11 +6,11 @@ from typing import Any
 
 import click
 
-from dlcalc.answers.network import load_line
-from dlcalc.answers.shape import answer, batch_size
+from dlcalc.answers.network import load_line, named_convention, size_option
+from dlcalc.answers.shape import answer
 from dlcalc.answers.shape import shape as answer_shape
 from dlcalc.cli.command import command
-from dlcalc.cli.net import is_stream, net_options
+from dlcalc.cli.net import compared, is_stream, net_options
 from dlcalc.cli.output import Form
 from dlcalc.result import Result
 
@@ -21,13 +21,15 @@ from dlcalc.result import Result
     "dlcalc shape 3xHxW resnet50",
     "dlcalc shape 28 maxpool:2 --expect 14",
     "dlcalc shape 64x56x56 'residual[conv:64,k3,p1 relu conv:64,k3,p1]'",
+    "dlcalc shape 224 conv:64,k3,s2,p=same --like keras",
+    "dlcalc shape 1x6x6 maxpool:2,s3,ceil=yes --compare",
     "dlcalc shape - < questions.txt",
 )
 @net_options
 @click.option("--batch", metavar="N", help="Set a batch of N, a number or a letter, before shapes.")
 @click.pass_obj
 def shape(
-    form: Form, /, words: tuple[str, ...], batch: str | None, **settings: Any
+    form: Form, /, words: tuple[str, ...], batch: str | None, compare: bool, **settings: Any
 ) -> Result | int:
     """The output shape of each layer, its formula with the numbers in it, its receptive field.
 
@@ -36,11 +38,19 @@ def shape(
     NET is layers such as conv:64,k7,s2,p3 (dlcalc layers), nets such as resnet50
     (dlcalc zoo), or a file. A single - answers standard input line by line.
     """
+    if compare:
+        from dlcalc.answers.compare import compare_shape
+
+        return compare_shape(*words, batch=batch, **compared(words, settings))
     if not is_stream(words, settings):
         return answer_shape(*words, batch=batch, **settings)
     from dlcalc.cli.stream import answer_lines
 
-    size, layout = batch_size(batch), settings["layout"]
+    size, layout = size_option("batch", batch), settings["layout"]
+    convention = named_convention(settings["like"])
     return answer_lines(
-        lambda line, number: answer(*load_line(line, number, layout=layout), batch=size), form
+        lambda line, number: answer(
+            *load_line(line, number, layout=layout), batch=size, convention=convention
+        ),
+        form,
     )

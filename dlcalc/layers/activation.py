@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from dlcalc.errors import LayerError
 from dlcalc.layers.argument import Argument
-from dlcalc.layers.base import Layer, Tensors, known_channels
+from dlcalc.layers.base import Layer, Parts, Tensors, known_channels
 from dlcalc.layers.convention import Convention
 from dlcalc.layers.shape import Shape
-from dlcalc.layers.size import Size
+from dlcalc.layers.size import Size, product
 
 
 class Activation(Layer):
     """A function of each value; the shape stays."""
+
+    def parts(self, shape: Shape, output: Shape) -> Parts:
+        return {"activation": product(output.sizes)}
 
 
 def _alpha(help: str, default: float) -> tuple[Argument, ...]:
@@ -23,6 +26,9 @@ class Identity(Activation):
 
     words = ("identity",)
     example = "64x56x56 identity"
+
+    def parts(self, shape: Shape, output: Shape) -> Parts:
+        return {}
 
 
 class Relu(Activation):
@@ -51,21 +57,33 @@ class PRelu(Activation):
     """x for x > 0, else a trained slope times x: one slope, or one for each channel."""
 
     words = ("prelu",)
-    arguments = (Argument("slopes", "size", "1, or the number of channels", default=1),)
+    arguments = (
+        Argument(
+            "slopes",
+            "size",
+            "1, or the channels; the framework's own if left out",
+            default=None,
+        ),
+    )
     example = "64x56x56 prelu:64"
 
-    slopes: Size
+    slopes: Size | None
 
     def output_shape(self, shape: Shape, convention: Convention) -> Shape:
-        if self.slopes != 1 and self.slopes != known_channels(shape, "prelu"):
+        if self.slopes not in (None, 1) and self.slopes != known_channels(shape, "prelu"):
             raise LayerError(
                 f"prelu has {self.slopes} slopes, but its input has {shape.channels} channels",
-                f"Write prelu for one slope, or prelu:{shape.channels} for one a channel.",
+                f"Write prelu:1 for one slope, or prelu:{shape.channels} for one a channel.",
             )
         return shape
 
-    def parameters(self, shape: Shape) -> Tensors:
-        return {"weight": (self.slopes,)}
+    def parameters(self, shape: Shape, convention: Convention) -> Tensors:
+        if self.slopes is not None:
+            return {"weight": (self.slopes,)}
+        if convention.prelu_slopes == "one":
+            return {"weight": (1,)}
+        channels = known_channels(shape, "prelu")
+        return {"weight": shape.sizes if convention.prelu_slopes == "value" else (channels,)}
 
 
 class Elu(Activation):

@@ -16,16 +16,24 @@ Padding = tuple[tuple[int, int], ...] | str
 
 REQUIRED = object()
 
+#: The rules of padding that have a word.
+PADDING_WORDS = ("same", "valid", "same_upper", "same_lower", "causal")
+
 _DECIMAL = r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?"
+_NAME = r"[a-z][a-z0-9_.]*"
 _DIGITS = len(str(MAX_SIZE))
+_MAX_AXES = 8
+# Channels to keep are written one by one: more than axes, but not without end.
+_MAX_LIST = 1_000
 
 
 class Argument(NamedTuple):
     """One argument of a layer: how it is written, what it means, what it defaults to.
 
-    ``kind`` is ``size`` (a whole number or a letter), ``sizes`` (3 or 3x5),
-    ``padding`` (1, 1+2, 1+2x0, same, valid), ``number`` (a decimal) or
-    ``flag`` (yes or no).
+    ``kind`` is ``size`` (a whole number or a letter), ``count`` (a whole
+    number), ``sizes`` (3 or 3x5), ``shape`` (768x196 or CxN, one of them may be
+    -1), ``padding`` (1, 1+2, 1+2x0, or one of `PADDING_WORDS`), ``number`` (a
+    decimal), ``flag`` (yes or no) or ``name`` (another layer's: residual2.conv1).
     """
 
     name: str
@@ -50,6 +58,8 @@ class Argument(NamedTuple):
         (3, 5)
         >>> Argument("padding", "padding", "", low=0).value("1+2x0")
         ((1, 2), (0, 0))
+        >>> Argument("sizes", "shape", "").value("Cx-1")
+        (C, -1)
         """
         return _READERS[self.kind](self, word)
 
@@ -61,16 +71,25 @@ def _size(argument: Argument, word: str) -> Size:
 
 
 def _sizes(argument: Argument, word: str) -> Sizes:
-    return tuple(_whole(argument, axis) for axis in word.split("x", 8))
+    return tuple(_whole(argument, axis) for axis in word.split("x", _MAX_LIST))
+
+
+def _shape(argument: Argument, word: str) -> tuple[Size, ...]:
+    parts = word.split("x", _MAX_AXES)
+    if len(parts) > _MAX_AXES:
+        raise LayerError(f"{argument.name} may have at most {_MAX_AXES} axes")
+    if parts.count("-1") > 1:
+        raise LayerError(f"{argument.name} may leave one size to be worked out as -1, not more")
+    return tuple(-1 if part == "-1" else _size(argument, part) for part in parts)
 
 
 def _padding(argument: Argument, word: str) -> Padding:
-    if word in ("same", "valid"):
+    if word in PADDING_WORDS:
         return word
-    if word.lower() in ("same", "valid"):
+    if word.lower() in PADDING_WORDS:
         raise LayerError(f"{argument.name} must be written small", f"Write {word.lower()}.")
     ends = []
-    for axis in word.split("x", 8):
+    for axis in word.split("x", _MAX_AXES):
         begin, plus, end = axis.partition("+")
         first = _whole(argument, begin)
         ends.append((first, _whole(argument, end) if plus else first))
@@ -94,6 +113,16 @@ def _flag(argument: Argument, word: str) -> bool:
     return word == "yes"
 
 
+def _name(argument: Argument, word: str) -> str:
+    if not re.fullmatch(_NAME, word) or len(word) > 100:
+        raise LayerError(
+            f"{argument.name} must be the name of a layer, not {_short(word)}",
+            f"A name is a kind and a number, such as {argument.name}=embedding1 or "
+            f"{argument.name}=residual2.conv1.",
+        )
+    return word
+
+
 def _whole(argument: Argument, word: str) -> int:
     """A whole number from ``low`` to `MAX_SIZE`."""
     name = argument.name
@@ -101,7 +130,8 @@ def _whole(argument: Argument, word: str) -> int:
         raise LayerError(f"_ leaves {name} open, but here it must be a number")
     digits = word[1:] if word[:1] in ("+", "-") else word
     if not (digits.isascii() and digits.isdigit()):
-        expected = "a whole number or a letter" if argument.kind == "size" else "a whole number"
+        letters = argument.kind in ("size", "shape")
+        expected = "a whole number or a letter" if letters else "a whole number"
         raise LayerError(f"{name} must be {expected}, not {_short(word)}")
     if len(word) > _DIGITS:
         raise LayerError(f"{name} is a number of {len(word)} digits; at most {MAX_SIZE:,} is taken")
@@ -119,8 +149,11 @@ def _short(word: str) -> str:
 
 _READERS = {
     "size": _size,
+    "count": _whole,
     "sizes": _sizes,
+    "shape": _shape,
     "padding": _padding,
     "number": _number,
     "flag": _flag,
+    "name": _name,
 }

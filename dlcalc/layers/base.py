@@ -9,10 +9,22 @@ from dlcalc.layers.argument import Argument
 from dlcalc.layers.axis import IDENTITY, Axis
 from dlcalc.layers.convention import Convention
 from dlcalc.layers.shape import Shape
-from dlcalc.layers.size import Size
+from dlcalc.layers.size import Size, product
 
 #: Name of a tensor to its shape; () is a single number.
 Tensors = dict[str, tuple[Size, ...]]
+#: Products and sums by their kind.
+Parts = dict[str, Size]
+
+#: What is counted beside the products with trained tensors, and what it is.
+PARTS = {
+    "attention": "products of queries, keys and values that the mask keeps",
+    "masked": "those that a causal mask hides, computed all the same",
+    "gates": "elementwise products of gates and of multiply",
+    "bias": "one addition for each output with a bias",
+    "normalisation": "one for each normalised value",
+    "activation": "one for each value of an activation function",
+}
 
 
 class Layer:
@@ -32,6 +44,10 @@ class Layer:
     arguments: ClassVar[tuple[Argument, ...]] = ()
     #: The least and the greatest number of branches in brackets.
     branches: ClassVar[tuple[int, int]] = (0, 0)
+    #: Why its multiply-accumulates are not defined; empty where they are.
+    macs_unknown: ClassVar[str] = ""
+    #: Whether its branches are at work in training only, and its output is its input.
+    auxiliary: ClassVar[bool] = False
     #: An INPUT and a net that show it at work.
     example: ClassVar[str] = ""
 
@@ -88,21 +104,49 @@ class Layer:
         """How the output size comes about, as Python evaluates it; may be empty."""
         return ""
 
-    def note(self, shape: Shape) -> str:
+    def note(self, shape: Shape, convention: Convention) -> str:
         """What a reader should be told about this use of the layer; may be empty."""
         return ""
 
-    def parameters(self, shape: Shape) -> Tensors:
+    def parameters(self, shape: Shape, convention: Convention) -> Tensors:
         """Its trained tensors, by name. Raises `LayerError` if channels are left out."""
         return {}
 
-    def buffers(self, shape: Shape) -> Tensors:
+    def buffers(self, shape: Shape, convention: Convention) -> Tensors:
         """Its tensors that are kept but not trained, by name."""
         return {}
 
+    def ties(self, shape: Shape) -> dict[str, tuple[str, tuple[Size, ...]]]:
+        """Its tensors that are another layer's: that layer's name, and the sizes they need."""
+        return {}
+
     def macs(self, shape: Shape, output: Shape) -> Size:
-        """Multiply-accumulates for one example; bias, normalisation and activation not counted."""
+        """Multiply-accumulates with its trained tensors, for one example."""
         return 0
+
+    def parts(self, shape: Shape, output: Shape) -> Parts:
+        """Its other products and sums for one example, by the kinds of `PARTS`."""
+        return {}
+
+    def connections(self, shape: Shape, output: Shape) -> Size:
+        """LeCun's count of 1998: every value that each output reads, its bias included."""
+        return self.macs(shape, output) + self.parts(shape, output).get("bias", 0)
+
+    def activations(self, shape: Shape, output: Shape) -> Size:
+        """How many values of one example the backward pass needs kept."""
+        return product(output.sizes)
+
+    def kv_cache(self, shape: Shape) -> Size:
+        """How many keys and values a decoder keeps for each token."""
+        return 0
+
+    def idle(self, shape: Shape, convention: Convention) -> Size:
+        """How many of its parameters do not work on a token, another expert being chosen."""
+        return 0
+
+    def unshared(self, shape: Shape, output: Shape, convention: Convention) -> Size | None:
+        """Parameters if every position had weights of its own; None where none are shared."""
+        return None
 
     def merge(self, outputs: tuple[Shape, ...]) -> Shape:
         """The shape that its branches' outputs become together."""
@@ -111,6 +155,14 @@ class Layer:
     def merge_formula(self, outputs: tuple[Shape, ...]) -> str:
         """How the merged size comes about; may be empty."""
         return ""
+
+    def copies(self) -> int:
+        """How often the tensors in its brackets exist, stacked along a first axis."""
+        return 1
+
+    def runs(self) -> int:
+        """How many of those copies work on one token."""
+        return 1
 
 
 def known_channels(shape: Shape, word: str) -> Size:

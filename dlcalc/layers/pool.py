@@ -13,16 +13,15 @@ from dlcalc.layers.axis import Axis
 from dlcalc.layers.base import DoesNotFit, Layer
 from dlcalc.layers.convention import Convention
 from dlcalc.layers.shape import Shape
-from dlcalc.layers.size import Size
 from dlcalc.layers.window import (
     DILATION,
     KERNEL,
     PADDING,
-    Ends,
-    WindowLayer,
+    SlidingLayer,
+    Spatial,
+    Window,
     each,
     ends_text,
-    fixed_ends,
     spatial_rank,
     too_small,
 )
@@ -30,90 +29,129 @@ from dlcalc.layers.window import (
 STRIDE = Argument(
     "stride", "sizes", "how far the window moves; the kernel if left out", "s", default=None
 )
-CEIL = Argument("ceil", "flag", "round the output size up", default=False, positional=False)
+CEIL = Argument(
+    "ceil",
+    "flag",
+    "round the output size up; only Caffe does if left out",
+    default=None,
+    positional=False,
+)
 
 
-class _Pool(WindowLayer):
-    """What pooling by maximum and by mean share."""
+class WindowPool(SlidingLayer):
+    """What every pooling by a window shares."""
 
-    stride: Sizes | None
-    padding: Padding
-    dilation: Sizes = (1,)
-    ceil: bool
+    padding: Padding = ((0, 0),)
+    ceil: bool | None
 
-    def _strides(self, rank: int) -> Sizes:
-        stride = self.kernel if self.stride is None else self.stride
-        return each(stride, rank, "stride")
+    def padding_words(self, convention: Convention) -> tuple[str, ...]:
+        """The words that its padding may be."""
+        return convention.pooling_words
 
-    def _ends(self, rank: int, convention: Convention) -> Ends:
-        if self.padding == "same" and not convention.same_on_pooling:
+    def windows(self, spatial: Spatial, convention: Convention) -> tuple[Window, ...]:
+        """The window along each axis. Raises `LayerError` for what the convention refuses."""
+        windows = super().windows(spatial, convention)
+        self._check_exists(windows, convention)
+        if not isinstance(self.padding, str):
+            for window in windows:
+                _check_padding(window, convention)
+        return windows
+
+    def _check_exists(self, windows: tuple[Window, ...], convention: Convention) -> None:
+        """Refuse ranks, dilation and rounding that the framework has not."""
+        name = convention.name
+        if len(windows) not in convention.pooling_ranks:
+            raise LayerError(f"pooling in {name} takes 2 spatial axes, not {len(windows)}")
+        dilated = max(window.dilation for window in windows) > 1
+        strided = max(window.stride for window in windows) > 1
+        if dilated and convention.pooling_dilation == "none":
+            raise LayerError(f"pooling takes no dilation in {name}")
+        if dilated and strided and convention.pooling_dilation == "unless strided":
+            raise LayerError(f"pooling takes a stride or a dilation in {name}, not both")
+        if self.ceil and not convention.pooling_ceil_choice:
             raise LayerError(
-                f"pooling takes no padding=same in {convention.name}",
-                "Give the padding in numbers, such as p1.",
+                f"pooling cannot round up in {name}", "p=same gives n/stride, rounded up."
             )
-        ends = fixed_ends(self.padding, rank)
-        kernels = each(self.kernel, rank, "kernel")
-        if convention.pooling_pads_at_most_half:
-            for kernel, (begin, end) in zip(kernels, ends, strict=True):
-                if max(begin, end) > kernel // 2:
-                    raise LayerError(
-                        f"padding {max(begin, end)} is more than half the kernel {kernel}",
-                        f"At most p{kernel // 2} is possible here.",
-                    )
-        return ends
 
-    def window_axes(self, rank: int, convention: Convention) -> tuple[Axis, ...]:
-        return tuple(
-            [
-                self._axis(d * (k - 1) + 1, s, begin, end)
-                for k, d, s, (begin, end) in zip(
-                    each(self.kernel, rank, "kernel"),
-                    each(self.dilation, rank, "dilation"),
-                    self._strides(rank),
-                    self._ends(rank, convention),
-                    strict=True,
-                )
-            ]
-        )
+    def rounds_up(self, convention: Convention) -> bool:
+        """Whether an incomplete last window counts."""
+        return convention.pooling_ceil if self.ceil is None else self.ceil
 
-    def _axis(self, kernel: int, stride: int, begin: int, end: int) -> Axis:
-        if not self.ceil:
-            return Axis.window(kernel=kernel, stride=stride, begin=begin, end=end)
-        # Rounding up adds stride - 1; no window may start behind the input:
+    def drops(self, convention: Convention) -> bool:
+        """Whether a last window that begins behind the input is dropped when rounding up."""
+        padded = not isinstance(self.padding, str) and any(map(any, self.padding))
+        rule = convention.pooling_drops
+        return rule == "always" or (rule == "padded" and padded)
+
+    def maps(self, windows: tuple[Window, ...], convention: Convention) -> tuple[Axis, ...]:
+        """The maps that these windows are."""
+        return tuple([window.axis(self._slack(window, convention)) for window in windows])
+
+    def _slack(self, window: Window, convention: Convention) -> int:
+        if not self.rounds_up(convention):
+            return 0
+        if not self.drops(convention) or window.ends is None:
+            return window.stride - 1
+        # Rounding up adds stride - 1; no window may begin behind the input:
         # (o - 1)*s <= n + begin - 1. Both are floors by s, so the smaller a holds.
-        slack = min(stride - 1, kernel - end - 1)
-        return Axis.window(kernel=kernel, stride=stride, begin=begin, end=end, slack=slack)
+        return min(window.stride - 1, window.extent - window.ends[1] - 1)
 
-    def axis_formula(self, n: str, position: int, rank: int, convention: Convention) -> str:
-        k = each(self.kernel, rank, "kernel")[position]
-        d = each(self.dilation, rank, "dilation")[position]
-        s = self._strides(rank)[position]
-        begin, end = self._ends(rank, convention)[position]
+    def window_formula(self, n: str, window: Window, convention: Convention) -> str:
+        begin, end = window.ends or (0, 0)
+        k, d, s = window.kernel, window.dilation, window.stride
         covered = f"{k}" if d == 1 else f"{d}*({k} - 1) - 1"
         room = f"({n} + {ends_text(begin, end)} - {covered})"
-        if not self.ceil:
+        if window.same or not self.rounds_up(convention):
             return f"{room}//{s} + 1"
-        return f"min(-(-{room}//{s}) + 1, ({n} + {begin} - 1)//{s} + 1)"
+        upward = f"-(-{room}//{s}) + 1"
+        if not self.drops(convention):
+            return upward
+        return f"min({upward}, ({n} + {begin} - 1)//{s} + 1)"
 
     def does_not_fit(
-        self, spatial: tuple[Size, ...], axes: tuple[Axis, ...], convention: Convention
+        self, spatial: Spatial, axes: tuple[Axis, ...], convention: Convention
     ) -> LayerError:
-        ends = self._ends(len(axes), convention)
-        half = convention.pooling_pads_at_most_half
+        ends = self.ends(spatial, convention)
+        half = convention.pooling_padding == "half"
         return too_small(self.kernel, self.dilation, ends, spatial, axes, at_most_half=half)
 
+    def note(self, shape: Shape, convention: Convention) -> str:
+        notes = [super().note(shape, convention)]
+        if not self.rounds_up(convention) or self.drops(convention):
+            return notes[0]
+        for n, axis in zip(shape.spatial, self.window_axes(shape.spatial, convention), strict=True):
+            if isinstance(n, int) and (n + axis.a) // axis.s * axis.s - axis.s - axis.begin >= n:
+                notes.append(
+                    f"{convention.name} keeps a last window that begins behind the input and "
+                    "sees nothing of it"
+                )
+        return "; ".join(dict.fromkeys(filter(None, notes)))
 
-class MaxPool(_Pool):
+
+def _check_padding(window: Window, convention: Convention) -> None:
+    """Refuse padding beyond the framework's limit for pooling."""
+    largest = max(window.ends or (0, 0))
+    if convention.pooling_padding == "half" and largest > window.kernel // 2:
+        raise LayerError(
+            f"padding {largest} is more than half the kernel {window.kernel}",
+            f"At most p{window.kernel // 2} is possible here.",
+        )
+    if convention.pooling_padding == "below" and largest >= window.kernel:
+        raise LayerError(
+            f"padding {largest} is not less than the kernel {window.kernel}",
+            f"At most p{window.kernel - 1} is possible here.",
+        )
+
+
+class MaxPool(WindowPool):
     """The greatest value in each window."""
 
     words = ("maxpool",)
     arguments = (KERNEL, STRIDE, PADDING, DILATION, CEIL)
     example = "64x112x112 maxpool:3,s2,p1"
 
-    dilation: Sizes
 
-
-class AvgPool(_Pool):
+class AvgPool(WindowPool):
     """The mean of each window."""
 
     words = ("avgpool", "meanpool")
@@ -125,27 +163,81 @@ class AvgPool(_Pool):
         Argument(
             "count_include_pad",
             "flag",
-            "count the padding in the mean's divisor",
-            default=True,
+            "count the padding in the mean's divisor; the framework's own rule if left out",
+            default=None,
             positional=False,
         ),
+        DILATION,
     )
     example = "6x28x28 avgpool:2"
 
-    def window_axes(self, rank: int, convention: Convention) -> tuple[Axis, ...]:
-        axes = super().window_axes(rank, convention)
-        if rank < 3 or not convention.average_3d_fits_unpadded:
+    count_include_pad: bool | None
+
+    def counts_padding(self, convention: Convention) -> bool:
+        """Whether the divisor counts padding; positions beyond it never count."""
+        if self.count_include_pad is None:
+            return self._usually_counts(convention)
+        return self.count_include_pad
+
+    def _usually_counts(self, convention: Convention) -> bool:
+        if isinstance(self.padding, str):
+            return convention.average_counts_same
+        return convention.average_counts_padding
+
+    def _check_exists(self, windows: tuple[Window, ...], convention: Convention) -> None:
+        super()._check_exists(windows, convention)
+        usual = self._usually_counts(convention)
+        if self.counts_padding(convention) != usual and not convention.average_counts_choice:
+            rule = "always counts" if usual else "never counts"
+            raise LayerError(f"{convention.name} {rule} the padding in a mean's divisor")
+        if max(window.dilation for window in windows) > 1 and not convention.average_dilation:
+            raise LayerError(f"average pooling takes no dilation in {convention.name}")
+
+    def maps(self, windows: tuple[Window, ...], convention: Convention) -> tuple[Axis, ...]:
+        axes = super().maps(windows, convention)
+        if len(windows) < 3 or not convention.average_3d_fits_unpadded:
             return axes
         return tuple([axis._replace(low=max(axis.low, axis.extent)) for axis in axes])
 
     def does_not_fit(
-        self, spatial: tuple[Size, ...], axes: tuple[Axis, ...], convention: Convention
+        self, spatial: Spatial, axes: tuple[Axis, ...], convention: Convention
     ) -> LayerError:
         if len(spatial) < 3 or not convention.average_3d_fits_unpadded:
             return super().does_not_fit(spatial, axes, convention)
         rule = too_small(self.kernel, self.dilation, ((0, 0),) * 3, spatial, axes).rule
         reason = f"in 3-D average pooling {convention.name} does not count the padding"
         return DoesNotFit(f"{rule}: {reason}", axes)
+
+
+class LpPool(WindowPool):
+    """The p-norm of each window: the p-th root of the sum of the values' p-th powers."""
+
+    words = ("lppool",)
+    arguments = (
+        KERNEL,
+        STRIDE,
+        Argument("norm", "number", "the p of the norm", default=2.0, positional=False),
+        CEIL,
+    )
+    example = "64x32x32 lppool:3,s2"
+
+    norm: float
+
+    def check(self) -> None:
+        if self.norm <= 0:
+            raise LayerError(f"norm must be above 0, not {self.norm:g}", "Such as norm=2.")
+
+
+class StochasticPool(WindowPool):
+    """One value of each window, drawn with a probability proportional to it.
+
+    Zeiler and Fergus, "Stochastic Pooling for Regularization of Deep
+    Convolutional Neural Networks", 2013.
+    """
+
+    words = ("stochasticpool",)
+    arguments = (KERNEL, STRIDE, CEIL)
+    example = "64x32x32 stochasticpool:3,s2"
 
 
 class _AdaptivePool(Layer):

@@ -31,7 +31,7 @@ def read_word(word: str) -> Layer:
     Raises `WordError` if there is no such layer or its arguments are wrong.
 
     >>> read_word("maxpool:3x5,s2")
-    MaxPool(rank=None, kernel=(3, 5), stride=(2,), padding=((0, 0),), dilation=(1,), ceil=False)
+    MaxPool(rank=None, kernel=(3, 5), stride=(2,), padding=((0, 0),), dilation=(1,), ceil=None)
     """
     name, colon, rest = word.partition(":")
     found = registry.find(name) if _NAME.fullmatch(name) else None

@@ -40,7 +40,7 @@ COMMON = [
     ("dlcalc shape --file compl", "dlcalc shape --file completions/"),
     ("dlcalc shape ./compl", "dlcalc shape ./completions/"),
     ("dlcalc layers maxp", "dlcalc layers maxpool "),
-    ("dlcalc zoo le", "dlcalc zoo lenet5 "),
+    ("dlcalc zoo mobilenet_v1", "dlcalc zoo mobilenet_v1 "),
     ("dlcalc params resnet50-", "dlcalc params resnet50-v1 "),
     ("dlcalc shape 3x32x32 fla", "dlcalc shape 3x32x32 flatten "),
     ("dlcalc shape -1,2 fla", "dlcalc shape -1,2 flatten "),
@@ -73,11 +73,11 @@ OFFERS = [
     ("dlcalc shape --layout ", "chw hwc"),
     ("dlcalc zoo vgg16", "vgg16 vgg16_bn"),
     ("dlcalc shape conv:64,k3,", "bias= dilation= groups= padding= stride="),
-    ("dlcalc shape convtranspose:64,k3,op1,bias=no,", "dilation= groups= padding= stride="),
+    ("dlcalc shape convtranspose:64,k3,op1,bias=no,", "dilation= groups= output= padding= stride="),
     ("dlcalc shape conv:64,kernel=3,s2,", "bias= dilation= groups= padding="),
     ("dlcalc shape conv:64,bias=", "no yes"),
     ("dlcalc shape conv:64,padding=", "same valid"),
-    ("dlcalc shape 'residual[conv:64,k3 b", "batchnorm bn"),
+    ("dlcalc shape 'residual[conv:64,k3 b", "batchnorm bert-base bn"),
 ]
 
 
@@ -251,7 +251,7 @@ FISH = [
     ("dlcalc shape resi", ["residual[", "residual[conv"]),
     ("dlcalc shape 'concat[relu |fla", ["concat[relu |flatten", "concat[relu |flatten "]),
     ("dlcalc shape 'residual[conv:64,str", ["residual[conv:64,stride="]),
-    ("dlcalc shape 'conv:64,k3 b", ["conv:64,k3 batchnorm", "conv:64,k3 bn"]),
+    ("dlcalc shape 'conv:64,k3 b", ["conv:64,k3 batchnorm", "conv:64,k3 bert-base", "conv:64,k3 bn"]),
     (r"dlcalc shape residual\[bn\ fla", ["residual[bn flatten"]),
 ]
 

@@ -345,7 +345,7 @@ def test_shape(net: str, expected: str) -> None:
         ("1x2 maxpool:4,s1,ceil=yes", "does not fit"),
         ("1x9 maxpool:3,p2", "padding 2 is more than half the kernel 3"),
         ("1x9 conv:1,k3,s2,p=same", "padding=same needs stride 1"),
-        ("1x9 maxpool:3,p=same", "pooling takes no padding=same"),
+        ("1x9 maxpool:3,p=same", "maxpool takes no padding=same"),
         ("1x9 convtranspose:1,k3,s2,op2", "output_padding=2 must be smaller"),
         ("1x1 convtranspose:1,k1,p1", "cuts everything off"),
         ("3x9x9 conv:4,k3,g2", "groups=2 does not divide the 3 input channels"),
