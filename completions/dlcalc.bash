@@ -138,11 +138,11 @@ __dlcalc_table() {
 # Sets the arguments of a layer: NAME:SHORT:VALUES:, and p behind it if it may be positional.
 __dlcalc_arguments() {
     case ${1//[-_]/} in
-        conv|conv1d|conv2d|conv3d|convolution|convolution1d|convolution2d|convolution3d) arguments='out:::p kernel:k::p stride:s::p padding:p:same,valid:p dilation:d:: groups:g:: bias::yes,no:' ;;
-        convtranspose|convtranspose1d|convtranspose2d|convtranspose3d|deconv|deconv1d|deconv2d|deconv3d) arguments='out:::p kernel:k::p stride:s::p padding:p:same,valid:p output_padding:op:: dilation:d:: groups:g:: bias::yes,no: output:::' ;;
-        local|local1d|local2d|local3d|locallyconnected|locallyconnected1d|locallyconnected2d|locallyconnected3d) arguments='out:::p kernel:k::p stride:s::p padding:p:same,valid:p bias::yes,no:' ;;
-        maxpool|maxpool1d|maxpool2d|maxpool3d) arguments='kernel:k::p stride:s::p padding:p:same,valid:p dilation:d:: ceil::yes,no:' ;;
-        avgpool|avgpool1d|avgpool2d|avgpool3d|meanpool|meanpool1d|meanpool2d|meanpool3d) arguments='kernel:k::p stride:s::p padding:p:same,valid:p ceil::yes,no: count_include_pad::yes,no: dilation:d::' ;;
+        conv|conv1d|conv2d|conv3d|convolution|convolution1d|convolution2d|convolution3d) arguments='out:::p kernel:k::p stride:s::p padding:p:same,valid,same_upper,same_lower,causal:p dilation:d:: groups:g:: bias::yes,no:' ;;
+        convtranspose|convtranspose1d|convtranspose2d|convtranspose3d|deconv|deconv1d|deconv2d|deconv3d) arguments='out:::p kernel:k::p stride:s::p padding:p:same,valid,same_upper,same_lower,causal:p output_padding:op:: dilation:d:: groups:g:: bias::yes,no: output:::' ;;
+        local|local1d|local2d|local3d|locallyconnected|locallyconnected1d|locallyconnected2d|locallyconnected3d) arguments='out:::p kernel:k::p stride:s::p padding:p:same,valid,same_upper,same_lower,causal:p bias::yes,no:' ;;
+        maxpool|maxpool1d|maxpool2d|maxpool3d) arguments='kernel:k::p stride:s::p padding:p:same,valid,same_upper,same_lower,causal:p dilation:d:: ceil::yes,no:' ;;
+        avgpool|avgpool1d|avgpool2d|avgpool3d|meanpool|meanpool1d|meanpool2d|meanpool3d) arguments='kernel:k::p stride:s::p padding:p:same,valid,same_upper,same_lower,causal:p ceil::yes,no: count_include_pad::yes,no: dilation:d::' ;;
         lppool|lppool1d|lppool2d|lppool3d) arguments='kernel:k::p stride:s::p norm::: ceil::yes,no:' ;;
         stochasticpool|stochasticpool1d|stochasticpool2d|stochasticpool3d) arguments='kernel:k::p stride:s::p ceil::yes,no:' ;;
         adaptiveavgpool|adaptiveavgpool1d|adaptiveavgpool2d|adaptiveavgpool3d) arguments='output:::p' ;;
@@ -165,10 +165,10 @@ __dlcalc_arguments() {
         rmsnorm|rms) arguments='axes:::p affine::yes,no: eps:::' ;;
         lrn) arguments='size:::p alpha::: beta::: k:::' ;;
         dropout|dropout1d|dropout2d|dropout3d) arguments='p:::p' ;;
-        pad|pad1d|pad2d|pad3d|zeropad|zeropad1d|zeropad2d|zeropad3d) arguments='padding:p:same,valid:p' ;;
+        pad|pad1d|pad2d|pad3d|zeropad|zeropad1d|zeropad2d|zeropad3d) arguments='padding:p:same,valid,same_upper,same_lower,causal:p' ;;
         reshape) arguments='sizes:::p' ;;
         permute) arguments='order:::p' ;;
-        crop|crop1d|crop2d|crop3d|cropping|cropping1d|cropping2d|cropping3d) arguments='margin:p:same,valid:p size:::' ;;
+        crop|crop1d|crop2d|crop3d|cropping|cropping1d|cropping2d|cropping3d) arguments='margin:p:same,valid,same_upper,same_lower,causal:p size:::' ;;
         select) arguments='channels:::p' ;;
         upsample|upsample1d|upsample2d|upsample3d|upsampling|upsampling1d|upsampling2d|upsampling3d) arguments='scale:::p size::: linear::yes,no:' ;;
         pixelshuffle) arguments='factor:::p' ;;

@@ -32,15 +32,15 @@ end
 function __dlcalc_arguments
     switch (string replace -ra '[-_]' '' -- $argv[1])
         case conv conv1d conv2d conv3d convolution convolution1d convolution2d convolution3d
-            string split ' ' 'out:::p kernel:k::p stride:s::p padding:p:same,valid:p dilation:d:: groups:g:: bias::yes,no:'
+            string split ' ' 'out:::p kernel:k::p stride:s::p padding:p:same,valid,same_upper,same_lower,causal:p dilation:d:: groups:g:: bias::yes,no:'
         case convtranspose convtranspose1d convtranspose2d convtranspose3d deconv deconv1d deconv2d deconv3d
-            string split ' ' 'out:::p kernel:k::p stride:s::p padding:p:same,valid:p output_padding:op:: dilation:d:: groups:g:: bias::yes,no: output:::'
+            string split ' ' 'out:::p kernel:k::p stride:s::p padding:p:same,valid,same_upper,same_lower,causal:p output_padding:op:: dilation:d:: groups:g:: bias::yes,no: output:::'
         case local local1d local2d local3d locallyconnected locallyconnected1d locallyconnected2d locallyconnected3d
-            string split ' ' 'out:::p kernel:k::p stride:s::p padding:p:same,valid:p bias::yes,no:'
+            string split ' ' 'out:::p kernel:k::p stride:s::p padding:p:same,valid,same_upper,same_lower,causal:p bias::yes,no:'
         case maxpool maxpool1d maxpool2d maxpool3d
-            string split ' ' 'kernel:k::p stride:s::p padding:p:same,valid:p dilation:d:: ceil::yes,no:'
+            string split ' ' 'kernel:k::p stride:s::p padding:p:same,valid,same_upper,same_lower,causal:p dilation:d:: ceil::yes,no:'
         case avgpool avgpool1d avgpool2d avgpool3d meanpool meanpool1d meanpool2d meanpool3d
-            string split ' ' 'kernel:k::p stride:s::p padding:p:same,valid:p ceil::yes,no: count_include_pad::yes,no: dilation:d::'
+            string split ' ' 'kernel:k::p stride:s::p padding:p:same,valid,same_upper,same_lower,causal:p ceil::yes,no: count_include_pad::yes,no: dilation:d::'
         case lppool lppool1d lppool2d lppool3d
             string split ' ' 'kernel:k::p stride:s::p norm::: ceil::yes,no:'
         case stochasticpool stochasticpool1d stochasticpool2d stochasticpool3d
@@ -86,13 +86,13 @@ function __dlcalc_arguments
         case dropout dropout1d dropout2d dropout3d
             string split ' ' 'p:::p'
         case pad pad1d pad2d pad3d zeropad zeropad1d zeropad2d zeropad3d
-            string split ' ' 'padding:p:same,valid:p'
+            string split ' ' 'padding:p:same,valid,same_upper,same_lower,causal:p'
         case reshape
             string split ' ' 'sizes:::p'
         case permute
             string split ' ' 'order:::p'
         case crop crop1d crop2d crop3d cropping cropping1d cropping2d cropping3d
-            string split ' ' 'margin:p:same,valid:p size:::'
+            string split ' ' 'margin:p:same,valid,same_upper,same_lower,causal:p size:::'
         case select
             string split ' ' 'channels:::p'
         case upsample upsample1d upsample2d upsample3d upsampling upsampling1d upsampling2d upsampling3d

@@ -13,7 +13,7 @@ from dlcalc.answers import params as params_answers
 from dlcalc.answers import shape as shape_answers
 from dlcalc.answers.counting import count
 from dlcalc.answers.network import load, size_option
-from dlcalc.answers.params import grouped
+from dlcalc.answers.params_table import grouped
 from dlcalc.answers.remarks import walk
 from dlcalc.answers.shape import Batched
 from dlcalc.errors import InputError, LayerError

@@ -26,7 +26,6 @@ class Sums(NamedTuple):
     buffers: Size = 0
     #: Products with trained tensors.
     macs: Size = 0
-    connections: Size = 0
     activations: Size = 0
     kv_cache: Size = 0
 
@@ -81,6 +80,12 @@ def sums(layers: tuple[Counted, ...]) -> Sums:
     return result
 
 
+def connections(layers: tuple[Counted, ...]) -> Size:
+    """LeCun's count of 1998, of all layers."""
+    steps = [layer.step for layer in walk(layers)]
+    return total([step.node.layer.connections(step.input, step.output) for step in steps])
+
+
 def parts(layers: tuple[Counted, ...]) -> Parts:
     """What is counted beside the products with trained tensors, by kind, of all layers."""
     result: Parts = {}
@@ -132,7 +137,6 @@ def _count(
         idle=layer.idle(shape, convention),
         buffers=_numbers(buffers),
         macs=0 if unknown else layer.macs(shape, output),
-        connections=layer.connections(shape, output),
         activations=layer.activations(shape, output),
         kv_cache=layer.kv_cache(shape),
     )
@@ -162,7 +166,6 @@ def _within(layer: Layer, inside: Sums) -> Sums:
         idle=(copies - runs) * inside.parameters + runs * inside.idle,
         buffers=copies * inside.buffers,
         macs=runs * inside.macs,
-        connections=runs * inside.connections,
         activations=runs * inside.activations,
     )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import NamedTuple
 
 from dlcalc.answers import counting
@@ -14,16 +13,14 @@ from dlcalc.answers.shape import answer as shape_of
 from dlcalc.errors import InputError, abridged, nearest
 from dlcalc.layers.base import PARTS, Tensors
 from dlcalc.layers.convention import TORCH, Convention
-from dlcalc.layers.shape import Layout, Shape, sizes_text
+from dlcalc.layers.shape import Layout, Shape
 from dlcalc.layers.size import Size, as_json, product, total
 from dlcalc.nets.parser import Net
 from dlcalc.nets.trace import Step
-from dlcalc.result import Block, Result, Row
+from dlcalc.result import Block, Result
 
 #: What is counted beside the products with trained tensors, if nothing else is asked for.
 COUNTED = ("attention", "masked")
-# What is always said to be left out; the other parts only where a net has them.
-_USUALLY_SAID = ("bias", "normalisation", "activation")
 
 
 def params(
@@ -171,92 +168,9 @@ class ParamsResult(Result):
 
     def blocks(self) -> list[Block]:
         """A row for each layer that has tensors, then the sums."""
-        table = [Row(("layer", "output", "parameters", "MACs", ""), "aside")]
-        table += self._rows(self.layers)
-        return [Block("llrrl", table), Block("lrl", [*self._totals(), *self._answer()])]
+        from dlcalc.answers.params_table import Table
 
-    def _rows(self, layers: tuple[Counted, ...], depth: int = 0) -> list[Row]:
-        rows: list[Row] = []
-        indent = "  " * depth
-        for layer in layers:
-            node = layer.step.node
-            output = str(layer.step.output)
-            own = (_held(layer), self._macs(layer))
-            if layer.branches:
-                rows.append(Row((f"{indent}{node.head}[", "", "", "", _tensors(layer))))
-                for number, branch in enumerate(layer.branches):
-                    if number:
-                        rows.append(Row((f"{indent}|",)))
-                    rows += self._rows(branch, depth + 1)
-                rows.append(Row((f"{indent}]", output, *own), "aside"))
-            elif layer.tensors or layer.buffers or layer.layer.ties(layer.step.input) or own[1]:
-                rows.append(Row((indent + node.text, output, *own, _tensors(layer))))
-                rows += self._sharing(layer, indent)
-        return rows
-
-    def _macs(self, layer: Counted) -> str:
-        sums = layer.sums
-        macs = layer.macs(self.asked.counted) + sums.auxiliary_macs
-        return grouped(macs) if macs != 0 else ""
-
-    def _sharing(self, layer: Counted, indent: str) -> list[Row]:
-        """What the layer would cost without sharing, as rows."""
-        found = self._unshared(layer) if self.asked.sharing else {}
-        words = {"unshared": "if not shared, still local", "fully_connected": "if fully connected"}
-        return [
-            Row(
-                (f"{indent}  {words[key]}", "", grouped(number), "", _times(number, layer)), "aside"
-            )
-            for key, number in found.items()
-        ]
-
-    def _unshared(self, layer: Counted) -> dict[str, Size]:
-        step = layer.step
-        unshared = layer.layer.unshared(step.input, step.output, self.convention)
-        if unshared is None:
-            return {}
-        outputs = product(step.output.sizes)
-        full = product(step.input.sizes) * outputs + outputs
-        return {"unshared": unshared, "fully_connected": full}
-
-    def _totals(self) -> list[Row]:
-        """Sums that are not the answer."""
-        sums = self.sums
-        rows = []
-        if self.asked.memory:
-            rows += _memory_rows(self.memory)
-        elif sums.kv_cache != 0:
-            rows.append(Row(("KV cache", grouped(sums.kv_cache), "keys and values a token")))
-        if sums.buffers != 0:
-            rows.append(Row(("buffers", grouped(sums.buffers), "kept, not trained")))
-        if self.macs_unknown:
-            rows.append(Row(("connections", grouped(sums.connections), "biases in")))
-            rows.append(Row(("MACs", "none", self.macs_unknown)))
-        else:
-            rows.append(Row(("MACs", grouped(self.macs or 0), self._left_out())))
-        if sums.auxiliary != 0:
-            number = grouped(sums.auxiliary + sums.parameters)
-            rows.append(Row(("in training", number, "parameters, auxiliary heads in")))
-        if sums.idle != 0:
-            active = grouped(sums.parameters - sums.idle)
-            rows.append(Row(("active", active, "parameters at work on one token")))
-        return rows
-
-    def _answer(self) -> list[Row]:
-        return [Row(("parameters", grouped(self.value)), "answer")]
-
-    def _left_out(self) -> str:
-        """Which products and sums are in, where that may surprise, and which are not."""
-        counted, present = self.asked.counted, [part for part in PARTS if part in self.parts]
-        within = [part for part in present if part in counted and part != "attention"]
-        out = [
-            part
-            for part in PARTS
-            if part not in counted and (part in _USUALLY_SAID or part in present)
-        ]
-        texts = [f"{', '.join(within)} counted"] if within else []
-        texts += [f"{', '.join(out)} not counted"] if out else []
-        return "; ".join(texts)
+        return Table(self).blocks()
 
     def document(self) -> dict[str, object]:
         """The sums and ``layers``, as `dlcalc params --json` prints them."""
@@ -271,7 +185,7 @@ class ParamsResult(Result):
             "macs_parts": {part: as_json(number) for part, number in self.parts.items()},
         }
         if self.macs_unknown:
-            document["connections"] = as_json(sums.connections)
+            document["connections"] = as_json(counting.connections(self.layers))
         if sums.auxiliary != 0:
             document["auxiliary"] = {
                 "parameters": as_json(sums.auxiliary),
@@ -305,6 +219,16 @@ class ParamsResult(Result):
             "dtype": held.dtype,
         }
 
+    def unshared(self, layer: Counted) -> dict[str, Size]:
+        """What a layer would cost without sharing; empty where it shares nothing."""
+        step = layer.step
+        unshared = layer.layer.unshared(step.input, step.output, self.convention)
+        if unshared is None:
+            return {}
+        outputs = product(step.output.sizes)
+        full = product(step.input.sizes) * outputs + outputs
+        return {"unshared": unshared, "fully_connected": full}
+
     def _documents(self, layers: tuple[Counted, ...]) -> list[dict[str, object]]:
         return [self._layer_document(layer) for layer in layers]
 
@@ -322,68 +246,11 @@ class ParamsResult(Result):
         }
         if ties := layer.layer.ties(layer.step.input):
             document["tied"] = {key: other for key, (other, _) in ties.items()}
-        if self.asked.sharing and (found := self._unshared(layer)):
+        if self.asked.sharing and (found := self.unshared(layer)):
             document["sharing"] = {key: as_json(number) for key, number in found.items()}
         if layer.branches:
             document["branches"] = [self._documents(branch) for branch in layer.branches]
         return document
-
-
-def grouped(size: Size) -> str:
-    """A number with its thousands parted, for eyes; a polynomial as it is.
-
-    >>> grouped(138357544)
-    '138,357,544'
-    """
-    return f"{size:,}" if isinstance(size, int) else str(size)
-
-
-def _held(layer: Counted) -> str:
-    """The parameters of a layer; an auxiliary head shows its own."""
-    return grouped(layer.sums.parameters + layer.sums.auxiliary)
-
-
-def _times(number: Size, layer: Counted) -> str:
-    own = layer.sums.parameters
-    if not isinstance(number, int) or not isinstance(own, int) or own == 0:
-        return ""
-    times = number / own
-    return f"{times:,.0f} times as many" if times >= 10 else f"{times:.1f} times as many"
-
-
-def _memory_rows(held: Memory) -> list[Row]:
-    """Bytes as rows, the sums last."""
-    training: Iterable[tuple[str, Size | None, str]] = ()
-    if held.optimizer:
-        training = (
-            ("gradients", held.gradients, ""),
-            (held.optimizer, held.optimizer_state, "numbers the optimizer keeps, in float32"),
-            ("master copy", held.master_copy, "parameters in float32"),
-            ("activations", held.activations, f"batch {held.batch}, every output kept"),
-            ("to train", held.training, "bytes, all of these"),
-        )
-    rows = [("in bytes", None, held.dtype), ("weights", held.parameters, "")]
-    rows += [("buffers", held.buffers, ""), *training]
-    rows.append(("KV cache", held.kv_cache_per_token, "a token, all layers"))
-    rows.append(("at work", held.inference_activations, f"batch {held.batch}, most at one time"))
-    rows.append(("to use", held.inference, "bytes, weights, buffers and what is at work"))
-    return [
-        Row((name, "" if number is None else grouped(number), remark))
-        for name, number, remark in rows
-        if number is None or number != 0
-    ]
-
-
-def _tensors(layer: Counted) -> str:
-    shown = []
-    for name, sizes in layer.tensors.items():
-        short = name.removeprefix(f"{layer.name}.")
-        number = grouped(product(sizes))
-        shape = f" {sizes_text(sizes)}" if len(sizes) > 1 else ""
-        shown.append(f"{short}{shape} {number}")
-    for key, (other, _) in layer.layer.ties(layer.step.input).items():
-        shown.append(f"{key} of {other}")
-    return ", ".join(shown)
 
 
 def _shapes(tensors: Tensors) -> dict[str, list[int | str]]:

@@ -46,6 +46,8 @@ class Layer:
     branches: ClassVar[tuple[int, int]] = (0, 0)
     #: Why its multiply-accumulates are not defined; empty where they are.
     macs_unknown: ClassVar[str] = ""
+    #: Whether a lone branch is merged with the layer's own input.
+    merges_input: ClassVar[bool] = True
     #: Whether its branches are at work in training only, and its output is its input.
     auxiliary: ClassVar[bool] = False
     #: An INPUT and a net that show it at work.

@@ -34,6 +34,8 @@ class Convention(NamedTuple):
     #: Pooling rounds up if nothing else is said; and whether it can be said.
     pooling_ceil: bool
     pooling_ceil_choice: bool
+    #: ``padding=valid`` on pooling rounds down whatever else is said.
+    pooling_valid_rounds_down: bool
     #: When rounding up, a last window that begins behind the input is dropped: always,
     #: only where there is padding, or never.
     pooling_drops: Literal["always", "padded", "never"]
@@ -64,6 +66,8 @@ class Convention(NamedTuple):
     #: Bias vectors of a recurrent gate, and of a gated recurrent unit.
     recurrent_biases: int
     gru_biases: int
+    #: Its gated recurrent unit always resets after the product with the state.
+    gru_resets_after: bool
     #: An LSTM may project its state.
     projection: bool
     #: A dense layer flattens its input first, or acts on the last axis.
@@ -74,8 +78,8 @@ class Convention(NamedTuple):
     batch_norm_extra: dict[str, tuple[int, ...]]
     #: Instance normalisation without statistics of its own needs more than one position.
     instance_norm_needs_two: bool
-    #: Dropout pinned to 1-D refuses more than one spatial axis.
-    dropout_1d_checks_rank: bool
+    #: Dropout pinned to a rank refuses other ranks: never, too many axes in 1-D, or always.
+    dropout_checks_rank: Literal["never", "1d", "always"]
 
 
 #: torch/nn/modules/conv.py (same needs stride 1), ATen/native/Pool.h (padding, rounding);
@@ -94,6 +98,7 @@ TORCH = Convention(
     pooling_stride_one=False,
     pooling_ceil=False,
     pooling_ceil_choice=True,
+    pooling_valid_rounds_down=False,
     pooling_drops="always",
     pooling_dilation="free",
     pooling_ranks=(1, 2, 3),
@@ -108,12 +113,13 @@ TORCH = Convention(
     transposed_output="interval",
     recurrent_biases=2,
     gru_biases=2,
+    gru_resets_after=True,
     projection=True,
     dense_flattens=False,
     prelu_slopes="one",
     batch_norm_extra={"num_batches_tracked": ()},
     instance_norm_needs_two=True,
-    dropout_1d_checks_rank=True,
+    dropout_checks_rank="1d",
 )
 
 #: keras/src/backend/common/backend_utils.py (transposed convolution),
@@ -136,11 +142,12 @@ KERAS = TORCH._replace(
     transposed_fills_stride=True,
     transposed_output="none",
     recurrent_biases=1,
+    gru_resets_after=False,
     projection=False,
     prelu_slopes="value",
     batch_norm_extra={},
     instance_norm_needs_two=False,
-    dropout_1d_checks_rank=False,
+    dropout_checks_rank="always",
 )
 
 #: tensorflow/python/ops/nn_ops.py and tensorflow/core/framework/common_shape_fns.cc
@@ -166,15 +173,17 @@ ONNX = TORCH._replace(
     same_with_stride=True,
     pooling_padding="below",
     pooling_stride_one=True,
+    pooling_valid_rounds_down=True,
     average_counts_padding=False,
     average_dilation=True,
     average_3d_fits_unpadded=False,
     transposed_output="free",
+    gru_resets_after=False,
     projection=False,
     prelu_slopes="channel",
     batch_norm_extra={},
     instance_norm_needs_two=False,
-    dropout_1d_checks_rank=False,
+    dropout_checks_rank="never",
 )
 
 #: Up to opset 21 rounding up kept a last window that begins behind the input.
@@ -206,7 +215,7 @@ CAFFE = TORCH._replace(
     prelu_slopes="channel",
     batch_norm_extra={"scale_factor": (1,)},
     instance_norm_needs_two=False,
-    dropout_1d_checks_rank=False,
+    dropout_checks_rank="never",
 )
 
 #: Every convention by its name; the first is the one that holds if none is asked for.

@@ -8,6 +8,8 @@ from dlcalc.layers.base import Layer
 from dlcalc.layers.convention import Convention
 from dlcalc.layers.shape import Shape
 
+_FORMS = {1: "CxL", 2: "CxHxW", 3: "CxDxHxW"}
+
 
 class Dropout(Layer):
     """Sets values to 0 at random while training; the shape stays.
@@ -27,9 +29,14 @@ class Dropout(Layer):
             raise LayerError(f"p must be from 0 to 1, not {self.p:g}")
 
     def output_shape(self, shape: Shape, convention: Convention) -> Shape:
-        if convention.dropout_1d_checks_rank and self.rank == 1 and len(shape.sizes) > 2:
+        rank = self.rank
+        if rank is None or convention.dropout_checks_rank == "never":
+            return shape
+        axes, always = len(shape.sizes), convention.dropout_checks_rank == "always"
+        if axes != rank + 1 and (always or (rank == 1 and axes > 2)):
+            form = _FORMS[rank] if always else "features or CxL"
             raise LayerError(
-                f"dropout1d needs features or CxL, but gets {shape}",
+                f"dropout{rank}d needs {form} in {convention.name}, but gets {shape}",
                 "Write dropout, which takes any shape.",
             )
         return shape

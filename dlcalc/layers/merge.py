@@ -142,6 +142,7 @@ class Moe(Layer):
     """
 
     words = ("moe",)
+    merges_input = False
     arguments = (
         Argument("experts", "count", "how many nets there are"),
         Argument(

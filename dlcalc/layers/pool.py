@@ -75,6 +75,8 @@ class WindowPool(SlidingLayer):
 
     def rounds_up(self, convention: Convention) -> bool:
         """Whether an incomplete last window counts."""
+        if self.padding == "valid" and convention.pooling_valid_rounds_down:
+            return False
         return convention.pooling_ceil if self.ceil is None else self.ceil
 
     def drops(self, convention: Convention) -> bool:

@@ -251,7 +251,7 @@ class Gru(_Recurrent):
         Argument(
             "reset_after",
             "flag",
-            "reset after the product (two bias vectors) or before (one)",
+            "reset after the product with the state, or before",
             default=None,
             positional=False,
         ),
@@ -267,26 +267,19 @@ class Gru(_Recurrent):
 
     def check(self) -> None:
         super().check()
-        needed = 2 if self.reset_after else 1
-        if self.reset_after is not None and self.biases not in (None, needed):
-            said = "yes" if self.reset_after else "no"
+        if self.reset_after and self.biases == 1:
             raise LayerError(
-                f"reset_after={said} means {needed} bias vector{'s'[: needed - 1]} for each gate, "
-                f"but biases={self.biases}",
+                "reset_after=yes needs two bias vectors for each gate, but biases=1",
                 "Leave one of them out.",
             )
 
     def note(self, shape: Shape, convention: Convention) -> str:
-        # Where every recurrent layer stores two vectors, resetting before changes nothing.
-        if self.bias and self.reset_after is False and convention.recurrent_biases == 2:
-            return (
-                f"reset_after=no is counted with one bias vector for each gate; {convention.name} "
-                "stores two in any case, as gru without reset_after counts"
-            )
+        if self.reset_after is False and convention.gru_resets_after:
+            return f"{convention.name} has no gru that resets before the product"
         return super().note(shape, convention)
 
     def bias_vectors(self, convention: Convention) -> int:
-        """Two if it resets after the product, one if before, else as the framework does."""
-        if self.reset_after is None:
+        """Two if it resets after the product; before, as every recurrent layer of the framework."""
+        if self.biases is not None or self.reset_after is None:
             return self.biases or convention.gru_biases
-        return 2 if self.reset_after else 1
+        return 2 if self.reset_after else convention.recurrent_biases

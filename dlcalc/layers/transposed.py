@@ -163,19 +163,20 @@ class ConvTranspose(Convolution):
             raise LayerError(f"output={size} needs an input of known size, not {n}")
         begin, end = window.ends or (0, 0)
         full = (n - 1) * window.stride + window.extent
-        if convention.transposed_output == "free":
-            cut = full - size
-            begin = cut // 2 if self.padding in ("same", "same_upper") else cut - cut // 2
-            return _Spread(window, begin, cut - begin, 0)
-        more = size - (full - begin - end)
-        if not 0 <= more < window.stride:
-            least = full - begin - end
+        free = convention.transposed_output == "free"
+        least, most = full - begin - end, full - begin - end + window.stride - 1
+        if free:
+            least, most = 1, full + window.stride - 1
+        if not least <= size <= most:
             raise LayerError(
                 f"output={size} cannot come out of {n}",
-                f"A convolution with stride {window.stride} maps {least} to "
-                f"{least + window.stride - 1} to it.",
+                f"Sizes from {least} to {most} can.",
             )
-        return _Spread(window, begin, end, more)
+        if not free:
+            return _Spread(window, begin, end, size - least)
+        cut = max(full - size, 0)
+        begin = cut // 2 if self.padding in ("same", "same_upper") else cut - cut // 2
+        return _Spread(window, begin, cut - begin, max(size - full, 0))
 
     def formula(self, shape: Shape, convention: Convention) -> str:
         spreads = self._spreads(shape.spatial, convention)

@@ -70,12 +70,23 @@ def follow(
         before = field
         branches = tuple([follow(branch, before, convention) for branch in step.branches])
         if branches:
-            met = [branch[-1].field for branch in branches]
-            field = _merged(met if len(met) > 1 else [*met, before])
+            field = _behind_branches(step, before, branches)
         else:
             field = before.then(step.node.layer.axes(step.input, convention))
         found.append(Seen(step, before, field, branches))
     return tuple(found)
+
+
+def _behind_branches(step: Step, before: Field, branches: tuple[tuple[Seen, ...], ...]) -> Field:
+    layer = step.node.layer
+    if layer.auxiliary:
+        return before
+    met = [branch[-1] for branch in branches]
+    if any(seen.step.output.spatial != step.output.spatial for seen in met):
+        # Stretched to the others' sizes or set behind them: places differ by output.
+        return Field(None)
+    fields = [seen.field for seen in met]
+    return _merged([*fields, before] if len(met) == 1 and layer.merges_input else fields)
 
 
 def behind(steps: tuple[Step, ...], field: Field, convention: Convention = TORCH) -> Field:

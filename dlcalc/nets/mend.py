@@ -79,6 +79,8 @@ def enough_padding(
         return ""
     node = error.trail[-1].node
     values = {a.name: getattr(node.layer, a.name) for a in node.layer.arguments}
+    if "padding" not in values:
+        return ""
     layer = type(node.layer)(rank=node.layer.rank, **{**values, "padding": misfit.padding})
     try:
         trace(_replaced(net, node, node._replace(layer=layer)), shape, convention)

@@ -7,12 +7,15 @@ from functools import lru_cache
 
 from dlcalc.errors import LayerError, abridged, nearest
 from dlcalc.layers import registry
-from dlcalc.layers.argument import Argument
+from dlcalc.layers.argument import PADDING_WORDS, Argument
 from dlcalc.layers.base import Layer
 
 _NAME = re.compile(r"[a-z][a-z0-9_-]*")
 # The values that a positional argument may begin with.
-_VALUE = re.compile(r"[+\-.0-9_].*|[A-Za-z]|yes|no|same|valid", re.DOTALL)
+_VALUE = re.compile(
+    r"[+\-.0-9_].*|[A-Za-z](?:x-?[A-Za-z0-9]+)*|yes|no|same(?:_upper|_lower)?|valid|causal",
+    re.DOTALL,
+)
 
 
 class WordError(LayerError):
@@ -113,7 +116,7 @@ def _meant_argument(cls: type[Layer], key: str, value: str) -> str:
     """The argument that was probably meant, as it is written; may be empty."""
     for argument in cls.arguments:
         word = key.lower().removeprefix(argument.short)
-        if argument.kind == "padding" and word in ("same", "valid"):
+        if argument.kind == "padding" and word in PADDING_WORDS:
             return f"{argument.short}={word}"
         if argument.kind == "flag" and key.lower() == f"no{argument.name}":
             return f"{argument.name}=no"

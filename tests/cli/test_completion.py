@@ -18,6 +18,7 @@ from click.testing import CliRunner
 
 from dlcalc.cli.completion import FILES, Option, script, specs
 from dlcalc.cli.group import COMMANDS, dlcalc
+from dlcalc.layers.argument import PADDING_WORDS
 from dlcalc.layers.index import LAYERS, WORDS
 from dlcalc.nets import zoo
 
@@ -52,7 +53,7 @@ COMMON = [
     ("dlcalc shape conv:64,k3,k", "dlcalc shape conv:64,k3,k"),
     ("dlcalc shape conv:64,3,1,p", "dlcalc shape conv:64,3,1,padding="),
     ("dlcalc shape conv:64,bias=n", "dlcalc shape conv:64,bias=no "),
-    ("dlcalc shape conv:64,p=s", "dlcalc shape conv:64,p=same "),
+    ("dlcalc shape conv:64,p=v", "dlcalc shape conv:64,p=valid "),
     ("dlcalc shape avgpool:3,count-include-pad=y", "dlcalc shape avgpool:3,count-include-pad=yes "),
     ("dlcalc shape resi", "dlcalc shape 'residual["),
     ("dlcalc shape '3*resi", "dlcalc shape '3*residual["),
@@ -76,7 +77,7 @@ OFFERS = [
     ("dlcalc shape convtranspose:64,k3,op1,bias=no,", "dilation= groups= output= padding= stride="),
     ("dlcalc shape conv:64,kernel=3,s2,", "bias= dilation= groups= padding="),
     ("dlcalc shape conv:64,bias=", "no yes"),
-    ("dlcalc shape conv:64,padding=", "same valid"),
+    ("dlcalc shape conv:64,padding=", "causal same same_lower same_upper valid"),
     ("dlcalc shape 'residual[conv:64,k3 b", "batchnorm bert-base bn"),
 ]
 
@@ -245,13 +246,16 @@ FISH = [
     ("dlcalc shape conv:64,ker", ["conv:64,kernel="]),
     ("dlcalc shape conv:64,3,1,p=1,d", ["conv:64,3,1,p=1,dilation="]),
     ("dlcalc shape conv:64,bias=", ["conv:64,bias=no", "conv:64,bias=yes"]),
-    ("dlcalc shape conv:64,p=", ["conv:64,p=same", "conv:64,p=valid"]),
+    ("dlcalc shape conv:64,p=", [f"conv:64,p={word}" for word in sorted(PADDING_WORDS)]),
     ("dlcalc shape avgpool:3,count-include-pad=y", ["avgpool:3,count-include-pad=yes"]),
     # A second answer, so that neither a blank nor a closing quote is put behind the first.
     ("dlcalc shape resi", ["residual[", "residual[conv"]),
     ("dlcalc shape 'concat[relu |fla", ["concat[relu |flatten", "concat[relu |flatten "]),
     ("dlcalc shape 'residual[conv:64,str", ["residual[conv:64,stride="]),
-    ("dlcalc shape 'conv:64,k3 b", ["conv:64,k3 batchnorm", "conv:64,k3 bert-base", "conv:64,k3 bn"]),
+    (
+        "dlcalc shape 'conv:64,k3 b",
+        ["conv:64,k3 batchnorm", "conv:64,k3 bert-base", "conv:64,k3 bn"],
+    ),
     (r"dlcalc shape residual\[bn\ fla", ["residual[bn flatten"]),
 ]
 

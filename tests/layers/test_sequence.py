@@ -113,7 +113,7 @@ def test_bert_embeddings() -> None:
 
 
 def test_position_must_be_long_enough() -> None:
-    assert counted(Position(), (197, 768)) == 151_296
+    assert counted(Position(), (197, 768)) == counted(Position(length=197), (197, 768)) == 151_296
     said = refusal(Position, (197, 768), TORCH, length=196)
     assert said == (
         "position has 196 rows, but the sequence has 197 steps. It fits with position:197."
@@ -161,18 +161,19 @@ def test_gru_biases_follow_where_it_resets() -> None:
     for convention in CONVENTIONS.values():
         assert rows(convention) == (one if convention is CAFFE else two)
         assert rows(convention, reset_after=True) == two
-        assert rows(convention, reset_after=False) == one
+        stores_two = convention.recurrent_biases == 2
+        assert rows(convention, reset_after=False) == (two if stores_two else one)
         assert rows(convention, biases=1) == rows(convention, biases=1, reset_after=False) == one
         assert rows(convention, biases=2) == rows(convention, biases=2, reset_after=True) == two
         assert rows(convention, bias=False) == rows(convention, bias=False, reset_after=True) == {}
 
 
-def test_gru_says_where_resetting_before_stores_two_all_the_same() -> None:
+def test_gru_says_where_a_framework_never_resets_before() -> None:
     shape = Shape((7, 4))
-    assert "onnx stores two in any case" in Gru(out=3, reset_after=False).note(shape, ONNX)
-    assert not Gru(out=3, reset_after=False).note(shape, KERAS)
-    assert not Gru(out=3, reset_after=False, bias=False).note(shape, ONNX)
-    assert not Gru(out=3).note(shape, ONNX)
+    assert "torch has no gru that resets before" in Gru(out=3, reset_after=False).note(shape, TORCH)
+    for convention in (KERAS, ONNX):
+        assert not Gru(out=3, reset_after=False).note(shape, convention)
+    assert not Gru(out=3).note(shape, TORCH)
 
 
 def test_recurrent_output_has_every_step_and_both_directions() -> None:
@@ -219,8 +220,7 @@ def test_unshared_is_once_for_each_step() -> None:
         (Lstm, {"proj": 8}, TORCH, "proj=8 must be smaller than the 8 hidden features"),
         (Lstm, {"proj": 3}, KERAS, "lstm takes no proj in keras. Leave it out. dense:3 behind"),
         (Lstm, {"proj": 3}, ONNX, "lstm takes no proj in onnx"),
-        (Gru, {"biases": 1, "reset_after": True}, TORCH, "reset_after=yes means 2 bias vectors"),
-        (Gru, {"biases": 2, "reset_after": False}, KERAS, "reset_after=no means 1 bias vector for"),
+        (Gru, {"biases": 1, "reset_after": True}, TORCH, "reset_after=yes needs two bias vectors"),
     ],
 )
 def test_recurrent_refusals(
