@@ -49,7 +49,7 @@ class Memory(NamedTuple):
     gradients: Size
     optimizer_state: Size
     master_copy: Size
-    #: Every layer's output, kept for the backward pass.
+    #: The input and what every layer makes of it, kept for the backward pass.
     activations: Size
     #: The most that is alive at once when nothing is kept; None for unknown sizes.
     inference_activations: int | None
@@ -118,6 +118,7 @@ def memory(
         state = size_in_bytes(OPTIMIZERS[optimizer] * parameters, max(bits, 32))
         master = size_in_bytes(parameters, 32) if bits < 32 else 0
     alive = peak(steps)
+    kept = sums.activations + (product(steps[0].input.sizes) if steps else 0)
     return Memory(
         dtype,
         batch,
@@ -127,7 +128,7 @@ def memory(
         gradients,
         state,
         master,
-        size_in_bytes(batch * sums.activations, bits) if optimizer is not None else 0,
+        size_in_bytes(batch * kept, bits) if optimizer is not None else 0,
         None if alive is None or not isinstance(batch, int) else -(-batch * alive * bits // 8),
         size_in_bytes(sums.kv_cache, bits),
     )

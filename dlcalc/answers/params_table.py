@@ -141,7 +141,7 @@ def _memory_rows(held: Memory) -> list[Row]:
             ("gradients", held.gradients, ""),
             (held.optimizer, held.optimizer_state, "numbers the optimizer keeps, in float32"),
             ("master copy", held.master_copy, "parameters in float32"),
-            ("activations", held.activations, f"batch {held.batch}, every output kept"),
+            ("activations", held.activations, f"batch {held.batch}, the input and every output kept"),
             ("to train", held.training, "bytes, all of these"),
         )
     rows = [("in bytes", None, held.dtype), ("weights", held.parameters, "")]
