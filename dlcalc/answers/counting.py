@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 from dlcalc.errors import LayerError, ShapeError, nearest
-from dlcalc.layers.base import Layer, Parts, Tensors
+from dlcalc.layers.base import Layer, Parts, Tensors, Ties
 from dlcalc.layers.convention import Convention
 from dlcalc.layers.shape import sizes_text
 from dlcalc.layers.size import Size, product, total
@@ -41,6 +41,7 @@ class Counted(NamedTuple):
     name: str
     tensors: Tensors
     buffers: Tensors
+    ties: Ties
     sums: Sums
     parts: Parts
     branches: tuple[tuple[Counted, ...], ...]
@@ -148,7 +149,8 @@ def _count(
     copies = layer.copies()
     if copies > 1:
         branches = tuple([_stacked(branch, copies) for branch in branches])
-    return Counted(step, name, tensors, buffers, own, found, branches)
+    ties = layer.ties(shape, convention)
+    return Counted(step, name, tensors, buffers, ties, own, found, branches)
 
 
 def _within(layer: Layer, inside: Sums) -> Sums:
@@ -194,7 +196,7 @@ def _numbers(tensors: Tensors) -> Size:
 
 def _check_ties(layer: Counted, tensors: Tensors) -> None:
     """Refuse a tie to what is not there, or has other sizes."""
-    for key, (other, sizes) in layer.layer.ties(layer.step.input).items():
+    for key, (other, sizes) in layer.ties.items():
         found = tensors.get(f"{other}.{key}")
         mend = ""
         if found is None:

@@ -244,8 +244,8 @@ class ParamsResult(Result):
             "buffers": _shapes(layer.buffers),
             "macs": None if unknown else as_json(macs),
         }
-        if ties := layer.layer.ties(layer.step.input):
-            document["tied"] = {key: other for key, (other, _) in ties.items()}
+        if layer.ties:
+            document["tied"] = {key: other for key, (other, _) in layer.ties.items()}
         if self.asked.sharing and (found := self.unshared(layer)):
             document["sharing"] = {key: as_json(number) for key, number in found.items()}
         if layer.branches:

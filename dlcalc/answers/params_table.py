@@ -49,7 +49,7 @@ class Table:
                         rows.append(Row((f"{indent}|",)))
                     rows += self._rows(branch, depth + 1)
                 rows.append(Row((f"{indent}]", output, *own), "aside"))
-            elif layer.tensors or layer.buffers or layer.layer.ties(layer.step.input) or own[1]:
+            elif layer.tensors or layer.buffers or layer.ties or own[1]:
                 rows.append(Row((indent + node.text, output, *own, _tensors(layer))))
                 rows += self._sharing(layer, indent)
         return rows
@@ -141,7 +141,11 @@ def _memory_rows(held: Memory) -> list[Row]:
             ("gradients", held.gradients, ""),
             (held.optimizer, held.optimizer_state, "numbers the optimizer keeps, in float32"),
             ("master copy", held.master_copy, "parameters in float32"),
-            ("activations", held.activations, f"batch {held.batch}, the input and every output kept"),
+            (
+                "activations",
+                held.activations,
+                f"batch {held.batch}, input and every output kept",
+            ),
             ("to train", held.training, "bytes, all of these"),
         )
     rows = [("in bytes", None, held.dtype), ("weights", held.parameters, "")]
@@ -168,7 +172,7 @@ def _tensors(layer: Counted) -> str:
     for name, sizes in own.items() if not shown else ():
         shape = f" {sizes_text(sizes)}" if len(sizes) > 1 else ""
         shown.append(f"{name}{shape} {grouped(product(sizes))}")
-    for key, (other, _) in layer.layer.ties(layer.step.input).items():
+    for key, (other, _) in layer.ties.items():
         shown.append(f"{key} of {other}")
     return ", ".join(shown)
 

@@ -13,6 +13,8 @@ from dlcalc.layers.size import Size, product
 
 #: Name of a tensor to its shape; () is a single number.
 Tensors = dict[str, tuple[Size, ...]]
+#: Name of a tensor to the layer that it is shared with, and the sizes that it needs.
+Ties = dict[str, tuple[str, tuple[Size, ...]]]
 #: Products and sums by their kind.
 Parts = dict[str, Size]
 
@@ -118,7 +120,7 @@ class Layer:
         """Its tensors that are kept but not trained, by name."""
         return {}
 
-    def ties(self, shape: Shape) -> dict[str, tuple[str, tuple[Size, ...]]]:
+    def ties(self, shape: Shape, convention: Convention) -> Ties:
         """Its tensors that are another layer's: that layer's name, and the sizes they need."""
         return {}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dlcalc.layers.argument import Argument
 from dlcalc.layers.axis import Axis
-from dlcalc.layers.base import Layer, Parts, Tensors, known_channels
+from dlcalc.layers.base import Layer, Parts, Tensors, Ties, known_channels
 from dlcalc.layers.convention import Convention
 from dlcalc.layers.shape import Shape
 from dlcalc.layers.size import Size, product, total
@@ -55,14 +55,17 @@ class Dense(Layer):
         )
 
     def parameters(self, shape: Shape, convention: Convention) -> Tensors:
-        inputs = product(shape.sizes) if convention.dense_flattens else shape.sizes[-1]
-        tensors: Tensors = {} if self.tied else {"weight": (self.out, inputs)}
+        tensors: Tensors = {} if self.tied else {"weight": self._weight(shape, convention)}
         if self.bias:
             tensors["bias"] = (self.out,)
         return tensors
 
-    def ties(self, shape: Shape) -> dict[str, tuple[str, tuple[Size, ...]]]:
-        return {"weight": (self.tied, (self.out, shape.sizes[-1]))} if self.tied else {}
+    def ties(self, shape: Shape, convention: Convention) -> Ties:
+        return {"weight": (self.tied, self._weight(shape, convention))} if self.tied else {}
+
+    def _weight(self, shape: Shape, convention: Convention) -> tuple[Size, ...]:
+        inputs = product(shape.sizes) if convention.dense_flattens else shape.sizes[-1]
+        return (self.out, inputs)
 
     def macs(self, shape: Shape, output: Shape) -> Size:
         return product(shape.sizes) * self.out

@@ -197,10 +197,10 @@ def test_a_tied_weight_is_another_layers() -> None:
     layer = Dense(out=50_257, bias=False, tied="embedding1")
     shape = Shape((T, 768))
     assert layer.parameters(shape, TORCH) == {}
-    assert layer.ties(shape) == {"weight": ("embedding1", (50_257, 768))}
+    assert layer.ties(shape, TORCH) == {"weight": ("embedding1", (50_257, 768))}
     assert layer.macs(shape, layer.output_shape(shape, TORCH)) == T * 768 * 50_257
     assert Dense(out=5, tied="dense1").parameters(shape, TORCH) == {"bias": (5,)}
-    assert Dense(out=5).ties(shape) == {}
+    assert Dense(out=5).ties(shape, TORCH) == {}
 
 
 def test_dense_flattens_where_the_convention_does() -> None:

@@ -131,6 +131,7 @@ class _Run:
     def _branched(self, part: Part, x: Tensor, name: str) -> Tensor:
         ordinals, before = Counter[str](), self.counts["parameters"]
         outputs = [self.through(branch, x, name, ordinals) for branch in part.branches]
+        assert part.merge is not None, part.text
         if part.kind == "aux":
             self.counts["parameters"] = before
         try:
@@ -140,7 +141,7 @@ class _Run:
 
     def _layer(self, part: Part, x: Tensor, name: str) -> Tensor:
         """Every exception that torch raises is a rejection, of whatever type it is."""
-        assert part.build is not None
+        assert part.build is not None, part.text
         try:
             module = part.build(tuple(x.shape[1:])).eval()
             if part.tied:
@@ -155,7 +156,7 @@ class _Run:
             ("buffers", module.named_buffers()),
         ):
             for key, tensor in found:
-                self.tensors |= {name + own: part for own, part in part.names(key, tensor)}
+                self.tensors |= {name + own: values for own, values in part.names(key, tensor)}
                 self.counts[kind] += tensor.numel()
         return output
 

@@ -70,18 +70,15 @@ class Nets(Windows, Spatial, Values, Sequences):
     def tied(self) -> Chain:
         """A dense layer with the weight of one before it, or its transpose; or one that differs."""
         if self.chance(0.5):
-            sizes, first = self.embedding()
-            out = int(first.text.partition(":")[2].partition(",")[0].rpartition("=")[2])
-            between = self.activation_part()
+            sizes, out = self.sides(self.rng.choice((1, 1, 2)), 8), self.rng.randint(1, 12)
+            first = self.embedding_part(out)
         else:
             sizes = self.sides(self.rng.choice((1, 2, 3)), 8)
-            width = self.rng.randint(1, 8)
-            first, out = self.dense_part(width), sizes[-1]
-            between = self.prelu()[1] if self.chance(0.1) else self.activation_part()
-        parts = [first, between]
+            first, out = self.dense_part(self.rng.randint(1, 8)), sizes[-1]
+        parts = [first, Part("prelu", "prelu", lambda sizes: nn.PReLU())]
         name = f"{first.kind}1"
         if self.chance(0.15):
-            name = self.rng.choice((f"{first.kind}2", f"{between.kind}1".replace("-", ""), "conv1"))
+            name = self.rng.choice((f"{first.kind}2", "prelu1", "conv1"))
         elif self.chance(0.15):
             parts.append(self.dense_part(self.rng.randint(1, 8)))
         elif self.chance(0.15):
@@ -134,13 +131,13 @@ class Nets(Windows, Spatial, Values, Sequences):
                 branches.append((self.dense_part(self.rng.choice(outs)),))
             return sizes, _branched("multiply", "multiply", branches, _product)
         sizes = (self.rng.randint(1, 4), *self.sides(self.rank(), 5))
-        branches = [self.weights(sizes[0])]
+        branches = [self.weighing(sizes[0])]
         if self.chance(0.4):
             stride = 2 if self.chance(0.2) else 1
             branches.insert(self.rng.randrange(2), self.branch(sizes[0], stride))
         return sizes, _branched("multiply", "multiply", branches, _product)
 
-    def weights(self, channels: int) -> tuple[Part, ...]:
+    def weighing(self, channels: int) -> tuple[Part, ...]:
         """As squeeze and excitation has them; sometimes with a channel too many, or flat."""
         out = self.rng.choice((channels, channels, channels, 1, channels + 1))
         parts = [self.globalpool()[1]] if self.chance(0.6) else []
@@ -159,7 +156,7 @@ class Nets(Windows, Spatial, Values, Sequences):
         if self.chance(0.5):
             head.append(self.rng.choice((self.bn_part, self.activation_part))())
         head += [self.flatten()[1], self.dense_part(self.rng.randint(1, 6))]
-        part = _branched("aux", "aux", [tuple(head)], list.pop)
+        part = _branched("aux", "aux", [tuple(head)], _input)
         return sizes, [part, self.same_conv(self.rng.randint(1, 3), 3, 1)]
 
     def branch(self, out: int, stride: int) -> tuple[Part, ...]:
@@ -172,6 +169,8 @@ class Nets(Windows, Spatial, Values, Sequences):
             parts.append(self.same_conv(out, 3, 1))
         if stride == 1 and self.chance(0.2):
             parts.append(Part("maxpool", "maxpool:3,s1,p1", _same_maxpool))
+        if self.chance(0.1):
+            parts.append(_branched("multiply", "multiply", [self.weighing(out)], _product))
         if self.chance(0.05):
             parts.append(self.flatten()[1])
         if self.chance(0.05):
@@ -197,6 +196,10 @@ class Nets(Windows, Spatial, Values, Sequences):
 def _branched(kind: str, word: str, branches: list[tuple[Part, ...]], merge: Merge) -> Part:
     inside = " | ".join(" ".join(part.text for part in branch) for branch in branches)
     return Part(kind, f"{word}[{inside}]", None, tuple(branches), merge)
+
+
+def _input(outputs: list[Tensor]) -> Tensor:
+    return outputs[-1]
 
 
 def _sum(outputs: list[Tensor]) -> Tensor:

@@ -80,7 +80,7 @@ class Part(NamedTuple):
     text: str
     build: Build | None = None
     branches: tuple[tuple[Part, ...], ...] = ()
-    merge: Merge = list.pop
+    merge: Merge | None = None
     call: Callable[[Any, Tensor], Tensor] = lambda module, x: module(x)
     names: Callable[[str, Tensor], Iterator[tuple[str, Tensor]]] = last_names
     tied: str = ""
@@ -156,8 +156,10 @@ class Writer:
         return tuple(self.rng.randint(low, high) for _ in range(count))
 
     def ends(self, rank: int, high: int) -> Ends:
-        """Numbers at begin and end, for all axes or for each."""
+        """Numbers at begin and end, for all axes or for each; rarely for another number of axes."""
         count = rank if self.chance(0.5) else 1
+        if self.chance(0.03):
+            count = rank % 3 + 1
         return tuple((self.rng.randint(0, high), self.rng.randint(0, high)) for _ in range(count))
 
     def sides(self, rank: int, high: int = LARGEST) -> Sizes:

@@ -73,10 +73,11 @@ class Sequences(Writer):
         return self.anything() if self.chance(0.2) else self.sides(2, 8)
 
     def embedding(self) -> Drawn:
-        return self.sides(self.rng.choice((1, 1, 1, 2)), 8), self.embedding_part()
+        part = self.embedding_part(self.rng.randint(1, 12))
+        return self.sides(self.rng.choice((1, 1, 1, 2)), 8), part
 
-    def embedding_part(self) -> Part:
-        words, features = self.rng.randint(1, 12), self.rng.randint(1, 8)
+    def embedding_part(self, words: int) -> Part:
+        features = self.rng.randint(1, 8)
         text = self.written(
             "embedding",
             Option("vocabulary", str(words), positional=True),

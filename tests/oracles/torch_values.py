@@ -173,9 +173,7 @@ class Values(Writer):
         for _ in range(self.rng.choice((0, 1, 1, 1, 2))):
             new[self.rng.randrange(len(new))] = -1
         text = self.written("reshape", Option("sizes", by(tuple(new)), positional=True))
-        part = Part(
-            "reshape", text, lambda sizes: Function(lambda x: x.reshape(x.shape[0], *new))
-        )
+        part = Part("reshape", text, lambda sizes: Function(lambda x: x.reshape(x.shape[0], *new)))
         return sizes, part
 
     def permute(self) -> Drawn:

@@ -86,7 +86,9 @@ class Windows(Writer):
 
         def build(sizes: Sizes) -> nn.Module:
             module = torch_class("conv", pinned, sizes)(sizes[0], out, given(kernel), **values)
-            return nn.Sequential(zero_pad(padding.ends, sizes), module) if padding.before else module
+            return (
+                nn.Sequential(zero_pad(padding.ends, sizes), module) if padding.before else module
+            )
 
         def least(axis: int) -> int:
             if padding.given == "same":
