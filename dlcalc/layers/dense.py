@@ -47,7 +47,9 @@ class Dense(Layer):
         return None
 
     def note(self, shape: Shape, convention: Convention) -> str:
-        if len(shape.sizes) < 3 or convention.dense_flattens:
+        if convention.dense_flattens and len(shape.sizes) > 1:
+            return f"{convention.name} flattens {shape} before a dense layer"
+        if len(shape.sizes) < 3:
             return ""
         return (
             f"dense acts on the last axis of {shape} alone; flatten before it feeds it all "

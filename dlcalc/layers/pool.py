@@ -48,6 +48,16 @@ class WindowPool(SlidingLayer):
         """The words that its padding may be."""
         return convention.pooling_words
 
+    def output_shape(self, shape: Shape, convention: Convention) -> Shape:
+        """The shape after the window. Raises `LayerError` for what the convention refuses."""
+        rank = len(shape.spatial)
+        if not shape.bare and rank and rank not in convention.pooling_ranks:
+            raise LayerError(
+                f"pooling takes 2 spatial axes in {convention.name}, but gets {shape}",
+                "Give it images, such as 3x32x32.",
+            )
+        return super().output_shape(shape, convention)
+
     def windows(self, spatial: Spatial, convention: Convention) -> tuple[Window, ...]:
         """The window along each axis. Raises `LayerError` for what the convention refuses."""
         windows = super().windows(spatial, convention)
@@ -58,10 +68,8 @@ class WindowPool(SlidingLayer):
         return windows
 
     def _check_exists(self, windows: tuple[Window, ...], convention: Convention) -> None:
-        """Refuse ranks, dilation and rounding that the framework has not."""
+        """Refuse dilation and rounding that the framework has not."""
         name = convention.name
-        if len(windows) not in convention.pooling_ranks:
-            raise LayerError(f"pooling in {name} takes 2 spatial axes, not {len(windows)}")
         dilated = max(window.dilation for window in windows) > 1
         strided = max(window.stride for window in windows) > 1
         if dilated and convention.pooling_dilation == "none":

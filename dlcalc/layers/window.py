@@ -154,13 +154,19 @@ class SlidingLayer(WindowLayer):
         )
 
     def _check_word(self, word: str, strides: Sizes, convention: Convention) -> None:
-        check_word(self.words[0], word, self.padding_words(convention), convention)
+        if word not in self.padding_words(convention):
+            others = [c.name for c in CONVENTIONS.values() if word in self.padding_words(c)]
+            mend = f", or ask with --like {others[0]}" if others else ""
+            raise LayerError(
+                f"{self.words[0]} takes no padding={word} in {convention.name}",
+                f"Give the padding in numbers, such as p1{mend}.",
+            )
         if word == "causal" and len(strides) > 1:
             raise LayerError(f"padding=causal pads sequences, but there are {len(strides)} axes")
         if word == "same" and not convention.same_with_stride and max(strides) > 1:
             raise LayerError(
                 f"padding=same needs stride 1 in {convention.name}",
-                "Give the padding in numbers, such as p1.",
+                "Give the padding in numbers, such as p1, or ask with --like keras.",
             )
 
     def ends(self, spatial: Spatial, convention: Convention) -> Ends:
@@ -232,16 +238,6 @@ def _worded(word: str, n: Size, window: Window) -> Window:
     less = total // 2
     ends = (total - less, less) if word == "same_lower" else (less, total - less)
     return window._replace(ends=ends, same=True)
-
-
-def check_word(layer: str, word: str, words: tuple[str, ...], convention: Convention) -> None:
-    """Refuse a word for padding that the convention has not on this layer."""
-    if word not in words:
-        others = [c.name for c in CONVENTIONS.values() if word in c.conv_words]
-        raise LayerError(
-            f"{layer} takes no padding={word} in {convention.name}",
-            f"Give the padding in numbers, such as p1, or ask with --like {others[0]}.",
-        )
 
 
 def check_even(ends: Ends, convention: Convention) -> None:
