@@ -161,7 +161,26 @@ class MaxPool(WindowPool):
     example = "64x112x112 maxpool:3,s2,p1"
 
 
-class AvgPool(WindowPool):
+class _MeanPool(WindowPool):
+    """Means, also those of powers; in 3-D torch wants their kernel to fit into the input itself."""
+
+    def maps(self, windows: tuple[Window, ...], convention: Convention) -> tuple[Axis, ...]:
+        axes = super().maps(windows, convention)
+        if len(windows) < 3 or not convention.average_3d_fits_unpadded:
+            return axes
+        return tuple([axis._replace(low=max(axis.low, axis.extent)) for axis in axes])
+
+    def does_not_fit(
+        self, spatial: Spatial, axes: tuple[Axis, ...], convention: Convention
+    ) -> LayerError:
+        if len(spatial) < 3 or not convention.average_3d_fits_unpadded:
+            return super().does_not_fit(spatial, axes, convention)
+        rule = too_small(self.kernel, self.dilation, ((0, 0),) * 3, spatial, axes).rule
+        reason = f"in 3-D {convention.name} takes no mean of a window larger than the input"
+        return DoesNotFit(f"{rule}: {reason}", axes)
+
+
+class AvgPool(_MeanPool):
     """The mean of each window."""
 
     words = ("avgpool", "meanpool")
@@ -203,23 +222,8 @@ class AvgPool(WindowPool):
         if max(window.dilation for window in windows) > 1 and not convention.average_dilation:
             raise LayerError(f"average pooling takes no dilation in {convention.name}")
 
-    def maps(self, windows: tuple[Window, ...], convention: Convention) -> tuple[Axis, ...]:
-        axes = super().maps(windows, convention)
-        if len(windows) < 3 or not convention.average_3d_fits_unpadded:
-            return axes
-        return tuple([axis._replace(low=max(axis.low, axis.extent)) for axis in axes])
 
-    def does_not_fit(
-        self, spatial: Spatial, axes: tuple[Axis, ...], convention: Convention
-    ) -> LayerError:
-        if len(spatial) < 3 or not convention.average_3d_fits_unpadded:
-            return super().does_not_fit(spatial, axes, convention)
-        rule = too_small(self.kernel, self.dilation, ((0, 0),) * 3, spatial, axes).rule
-        reason = f"in 3-D average pooling {convention.name} does not count the padding"
-        return DoesNotFit(f"{rule}: {reason}", axes)
-
-
-class LpPool(WindowPool):
+class LpPool(_MeanPool):
     """The p-norm of each window: the p-th root of the sum of the values' p-th powers."""
 
     words = ("lppool",)

@@ -214,7 +214,7 @@ def test_dense_flattens_where_the_convention_does() -> None:
     assert layer.parts(image, last) == {"bias": 800}
     assert layer.parts(image, flat) == {"bias": 10}
     assert "flatten before it" in layer.note(image, TORCH)
-    assert layer.note(image, CAFFE) == ""
+    assert "caffe flattens 16x5x5" in layer.note(image, CAFFE)
 
 
 def test_dense_shares_its_weight_between_positions() -> None:

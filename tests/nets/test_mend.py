@@ -211,6 +211,6 @@ def test_channels_written_first_are_not_doubted(start: str) -> None:
 def test_average_pooling_in_3d_says_that_padding_does_not_count(line: str) -> None:
     with pytest.raises(TraceError) as caught:
         shape.shape(line)
-    reason = "into 1x1x1: in 3-D average pooling torch does not count the padding"
+    reason = "into 1x1x1: in 3-D torch takes no mean of a window larger than the input"
     assert reason in caught.value.rule
     assert "It fits if the input is at least 4x4x4." in caught.value.mend
