@@ -7,13 +7,13 @@ is named only where its own rule differs, not where an earlier one's did.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import NamedTuple
 
 from dlcalc.answers import params as params_answers
 from dlcalc.answers import shape as shape_answers
-from dlcalc.answers.counting import count
 from dlcalc.answers.network import load, size_option
-from dlcalc.answers.params_table import grouped
+from dlcalc.answers.params_table import grouped, shown_tensors
 from dlcalc.answers.remarks import walk
 from dlcalc.answers.shape import Batched
 from dlcalc.errors import InputError, LayerError
@@ -59,8 +59,8 @@ def compare_shape(
     start, net = load(words, layout=layout, file=file)
     size = size_option("batch", batch)
 
-    def answer(convention: Convention) -> str:
-        return str(shape_answers.answer(start, net, batch=size, convention=convention).value)
+    def answer(convention: Convention) -> Result:
+        return shape_answers.answer(start, net, batch=size, convention=convention)
 
     def ask(step: Step, convention: Convention) -> Outcome:
         return _windows(step, convention, size)
@@ -78,8 +78,8 @@ def compare_params(*words: str, layout: Layout = "chw", file: str | None = None)
     """
     start, net = load(words, layout=layout, file=file)
 
-    def answer(convention: Convention) -> str:
-        return str(params_answers.answer(start, net, convention=convention).value)
+    def answer(convention: Convention) -> Result:
+        return params_answers.answer(start, net, convention=convention)
 
     return Comparison(start, net, answer, _tensors)
 
@@ -88,10 +88,10 @@ class Comparison(Result):
     """The frameworks side by side. Its value is the answer of each that gives one."""
 
     def __init__(
-        self, start: Shape, net: Net, answer: Callable[[Convention], str], ask: Ask
+        self, start: Shape, net: Net, answer: Callable[[Convention], Result], ask: Ask
     ) -> None:
         self.start = start
-        self.answers: dict[str, str] = {}
+        self.answers: dict[str, Result] = {}
         self.refusals: dict[str, InputError] = {}
         for convention in COMPARED:
             try:
@@ -100,7 +100,9 @@ class Comparison(Result):
                 self.refusals[convention.name] = error
         if not self.answers:
             raise self.refusals[COMPARED[0].name]
-        self.value: dict[str, str] = self.answers
+        self.value: dict[str, str] = {
+            name: str(result.value) for name, result in self.answers.items()
+        }
         self.partings = tuple(_partings(start, net, ask))
 
     @property
@@ -113,12 +115,12 @@ class Comparison(Result):
         return "\n".join(f"{c.name} {self._outcome(c.name)}" for c in COMPARED)
 
     def _outcome(self, name: str) -> str:
-        return self.answers.get(name, "refuses")
+        return self.value.get(name, "refuses")
 
     def meets(self, expected: str) -> bool:
         """Whether every framework gives the expected answer."""
-        plain = "".join(expected.split()).replace(",", "")
-        return not self.refusals and set(self.answers.values()) == {plain}
+        met = [result.meets(expected) for result in self.answers.values()]
+        return not self.refusals and all(met)
 
     def blocks(self) -> list[Block]:
         """The layers where they part, each framework with its reason; then the answers."""
@@ -130,16 +132,25 @@ class Comparison(Result):
                 rows.append(Row(cells, "wrong" if outcome.refused else ""))
         if not self.partings and not self.refusals:
             rows.append(Row(("all agree", "")))
-        last: dict[str, list[str]] = {}
-        for convention in COMPARED:
-            last.setdefault(self._outcome(convention.name), []).append(convention.name)
-        answers = [Row((", ".join(names), shown), "answer") for shown, names in last.items()]
-        return [Block("lll", rows), Block("ll", answers)]
+        explained = {
+            name
+            for parting in self.partings
+            for names, outcome in parting.groups
+            for name in names
+            if outcome.refused
+        }
+        last: dict[tuple[str, str], list[str]] = {}
+        for c in COMPARED:
+            refusal = self.refusals.get(c.name)
+            why = _impersonal(refusal.rule, c) if refusal and c.name not in explained else ""
+            last.setdefault((self._outcome(c.name), why), []).append(c.name)
+        answers = [Row((", ".join(names), *cells), "answer") for cells, names in last.items()]
+        return [Block("lll", rows), Block("lll", answers)]
 
     def document(self) -> dict[str, object]:
         """``answers`` and ``refusals`` by framework, and ``partings``."""
         return {
-            "answers": dict(self.answers),
+            "answers": dict(self.value),
             "refusals": {name: error.rule for name, error in self.refusals.items()},
             "partings": [_document(parting) for parting in self.partings],
             "notes": self.notes,
@@ -160,7 +171,7 @@ def _document(parting: Parting) -> dict[str, object]:
 def _partings(start: Shape, net: Net, ask: Ask) -> Iterator[Parting]:
     """The layers, each once for each input, of which frameworks make different things."""
     seen: set[tuple[str, Shape]] = set()
-    for step in _furthest(start, net):
+    for step in _all_steps(start, net):
         key = (step.node.text, step.input)
         if step.branches or key in seen:
             continue
@@ -176,24 +187,12 @@ def _partings(start: Shape, net: Net, ask: Ask) -> Iterator[Parting]:
             )
 
 
-def _furthest(start: Shape, net: Net) -> list[Step]:
-    """The steps, those in branches too, under the rules that lead furthest."""
-    best: list[Step] = []
+def _all_steps(start: Shape, net: Net) -> list[Step]:
+    """The steps, those in branches too, under the rules of the first framework that takes all."""
     for convention in COMPARED:
-        try:
+        with suppress(TraceError):
             return list(walk(trace(net, start, convention)))
-        except TraceError as error:
-            found = [step for level in error.trail for step in _reached(level.steps)]
-            last = error.trail[-1]
-            if last.branch is None and not last.node.branches:
-                found.append(Step(last.node, error.place, last.input, last.input))
-            if len(found) > len(best):
-                best = found
-    return best
-
-
-def _reached(steps: tuple[Step, ...]) -> list[Step]:
-    return list(walk(steps))
+    return []
 
 
 def _windows(step: Step, convention: Convention, batch: Size | None) -> Outcome:
@@ -203,12 +202,17 @@ def _windows(step: Step, convention: Convention, batch: Size | None) -> Outcome:
         output = layer.output_shape(shape, convention)
         axes = layer.axes(shape, convention) if layer.spatial else None
     except LayerError as error:
-        return Outcome("refuses", error.rule.replace(f" in {convention.name}", ""), True)
+        return Outcome("refuses", _impersonal(error.rule, convention), True)
     parts = [_seen(shape.spatial, axes)] if axes else []
     if isinstance(layer, AvgPool) and any(map(any, layer.ends(shape.spatial, convention))):
         counted = "counts" if layer.counts_padding(convention) else "leaves out"
         parts.append(f"the divisor {counted} padding")
     return Outcome(str(Batched(output, batch)), "; ".join(parts))
+
+
+def _impersonal(rule: str, convention: Convention) -> str:
+    """A refusal without its framework's name, so that equal ones are one."""
+    return rule.replace(f" in {convention.name}", "").replace(convention.name, "it")
 
 
 def _seen(spatial: tuple[Size, ...], axes: tuple[Axis, ...]) -> str:
@@ -228,15 +232,16 @@ def _tensors(step: Step, convention: Convention) -> Outcome:
     """The parameters of a layer and the tensors that hold them."""
     layer = step.node.layer
     try:
-        output = layer.output_shape(step.input, convention)
-        (counted,) = count((step._replace(output=output),), convention)
+        layer.output_shape(step.input, convention)
         tensors = layer.parameters(step.input, convention)
-    except InputError as error:
-        return Outcome("refuses", error.rule.replace(f" in {convention.name}", ""), True)
+        buffers = layer.buffers(step.input, convention)
+    except LayerError as error:
+        return Outcome("refuses", _impersonal(error.rule, convention), True)
     number = total([product(sizes) for sizes in tensors.values()])
-    parts = [f"{name} {grouped(product(sizes))}" for name, sizes in tensors.items()]
-    if counted.sums.buffers != 0:
-        parts.append(f"buffers {grouped(counted.sums.buffers)}")
+    parts = shown_tensors(tensors)
+    if buffers:
+        kept = total([product(sizes) for sizes in buffers.values()])
+        parts.append(f"buffers {grouped(kept)}")
     return Outcome(grouped(number), ", ".join(parts))
 
 

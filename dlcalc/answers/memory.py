@@ -46,6 +46,8 @@ class Memory(NamedTuple):
     optimizer: str | None
     parameters: Size
     buffers: Size
+    #: Parameters and buffers of auxiliary heads, in training only.
+    auxiliary: Size
     gradients: Size
     optimizer_state: Size
     master_copy: Size
@@ -58,8 +60,8 @@ class Memory(NamedTuple):
     @property
     def training(self) -> Size:
         """All that training holds at once."""
-        held = self.parameters + self.buffers + self.gradients + self.optimizer_state
-        return held + self.master_copy + self.activations
+        held = self.parameters + self.buffers + self.auxiliary + self.activations
+        return held + self.gradients + self.optimizer_state + self.master_copy
 
     @property
     def inference(self) -> Size | None:
@@ -79,6 +81,7 @@ class Memory(NamedTuple):
         }
         if self.optimizer:
             found |= {
+                "auxiliary": as_json(self.auxiliary),
                 "gradients": as_json(self.gradients),
                 "optimizer_state": as_json(self.optimizer_state),
                 "master_copy": as_json(self.master_copy),
@@ -94,37 +97,36 @@ class Memory(NamedTuple):
 def memory(
     steps: tuple[Step, ...],
     sums: Sums,
+    auxiliary: Sums,
     *,
     dtype: str = "float32",
     batch: Size = 1,
     optimizer: str | None = None,
 ) -> Memory:
     """The memory of a net. Raises `InputError` for an unknown type or optimiser."""
-    bits = DTYPES[_known(dtype, "dtype", DTYPES)]
-    parameters = sums.parameters
+    check(dtype, optimizer)
+    bits = DTYPES[dtype]
+    trained = sums.parameters + auxiliary.parameters
     state: Size = 0
     gradients: Size = 0
     master: Size = 0
     if optimizer is not None:
-        _known(optimizer, "optimizer", OPTIMIZERS)
-        if dtype in _WHOLE:
-            raise InputError(
-                f"nothing is trained in {dtype}: it holds no gradients",
-                mend="Ask for it without an optimizer, or train in bfloat16.",
-            )
-        parameters = parameters + sums.auxiliary
         # Gradients in 8 bits lose too much: they are kept in 16.
-        gradients = size_in_bytes(parameters, max(bits, 16))
-        state = size_in_bytes(OPTIMIZERS[optimizer] * parameters, max(bits, 32))
-        master = size_in_bytes(parameters, 32) if bits < 32 else 0
+        gradients = size_in_bytes(trained, max(bits, 16))
+        state = size_in_bytes(OPTIMIZERS[optimizer] * trained, max(bits, 32))
+        master = size_in_bytes(trained, 32) if bits < 32 else 0
     alive = peak(steps)
-    kept = sums.activations + (product(steps[0].input.sizes) if steps else 0)
+    heads = auxiliary.parameters + auxiliary.buffers
+    kept = (
+        sums.activations + auxiliary.activations + (product(steps[0].input.sizes) if steps else 0)
+    )
     return Memory(
         dtype,
         batch,
         optimizer,
-        size_in_bytes(parameters, bits),
+        size_in_bytes(sums.parameters, bits),
         size_in_bytes(sums.buffers, bits),
+        size_in_bytes(heads, bits) if optimizer is not None else 0,
         gradients,
         state,
         master,
@@ -132,6 +134,19 @@ def memory(
         None if alive is None or not isinstance(batch, int) else -(-batch * alive * bits // 8),
         size_in_bytes(sums.kv_cache, bits),
     )
+
+
+def check(dtype: str, optimizer: str | None) -> None:
+    """Raise `InputError` for an unknown type or optimiser, or for two that do not go together."""
+    _known(dtype, "dtype", DTYPES)
+    if optimizer is None:
+        return
+    _known(optimizer, "optimizer", OPTIMIZERS)
+    if dtype in _WHOLE:
+        raise InputError(
+            f"nothing is trained in {dtype}: it holds no gradients",
+            mend="Ask for it without an optimizer, or train in bfloat16.",
+        )
 
 
 def size_in_bytes(values: Size, bits: int) -> Size:
@@ -143,34 +158,47 @@ def size_in_bytes(values: Size, bits: int) -> Size:
     return values * (bits // 8) if bits % 8 == 0 else (values * bits + 7) // 8
 
 
-def peak(steps: tuple[Step, ...]) -> int | None:
+def peak(steps: tuple[Step, ...], waits: bool = False) -> int | None:
     """The most values alive at once when layers run in order and nothing is kept.
 
     A layer's input and output are alive while it runs, and what later branches
-    still read. None for unknown sizes.
+    still read; a merge writes anew. ``waits`` says that the first input is read
+    again later. None for unknown sizes.
     """
-    most = 0
-    for step in steps:
+    most, start = 0, 0
+    for number, step in enumerate(steps):
         before, after = product(step.input.sizes), product(step.output.sizes)
         if not isinstance(before, int) or not isinstance(after, int):
             return None
-        most = max(most, before + after)
-        held = 0
-        for number, branch in enumerate(step.branches):
-            inside = peak(branch)
+        start = start if number else before
+        waiting = start if waits and number else 0
+        if step.branches and not step.node.layer.auxiliary:
+            inside = _peak_of_branches(step, before, after, waits and not number)
             if inside is None:
                 return None
-            # While a branch runs, its layer's input waits, unless it is the last to read it.
-            needed = len(step.branches) == 1 or number < len(step.branches) - 1
-            most = max(most, held + inside + (before if needed and len(branch) > 1 else 0))
-            last = product(branch[-1].output.sizes)
-            held += last if isinstance(last, int) else 0
+            most = max(most, waiting + inside)
+        elif not step.branches:
+            most = max(most, waiting + before + after)
     return most
 
 
-def _known(name: str, what: str, names: dict[str, int]) -> str:
+def _peak_of_branches(step: Step, before: int, after: int, waits: bool) -> int | None:
+    """The same for the branches of one layer and their merge."""
+    lone = len(step.branches) == 1 and step.node.layer.merges_input
+    most = held = 0
+    for left, branch in zip(range(len(step.branches) - 1, -1, -1), step.branches, strict=True):
+        inside = peak(branch, waits or lone or left > 0)
+        last = product(branch[-1].output.sizes)
+        if inside is None or not isinstance(last, int):
+            return None
+        most = max(most, held + inside)
+        held += last
+    return max(most, held + after + (before if lone or waits else 0))
+
+
+def _known(name: str, what: str, names: dict[str, int]) -> None:
     if name in names:
-        return name
+        return
     close = nearest(name, names)
     mend = f"Did you mean {close}?" if close else f"There are {', '.join(names)}."
-    raise InputError(f"{abridged(name)} is not a {what}", mend=mend)
+    raise InputError(f"{abridged(name)} is no {what}", mend=mend)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from dlcalc.answers import counting
 from dlcalc.answers.counting import Counted
-from dlcalc.answers.memory import Memory, memory
+from dlcalc.answers.memory import Memory, check, memory
 from dlcalc.answers.network import load, named_convention, size_option
 from dlcalc.answers.remarks import remarks
 from dlcalc.answers.shape import answer as shape_of
@@ -14,7 +14,7 @@ from dlcalc.errors import InputError, abridged, nearest
 from dlcalc.layers.base import PARTS, Tensors
 from dlcalc.layers.convention import TORCH, Convention
 from dlcalc.layers.shape import Layout, Shape
-from dlcalc.layers.size import Size, as_json, product, total
+from dlcalc.layers.size import Size, as_json, product
 from dlcalc.nets.parser import Net
 from dlcalc.nets.trace import Step
 from dlcalc.result import Block, Result
@@ -79,6 +79,7 @@ def question(
     size = size_option("batch", batch)
     left = _parts(exclude)
     counted = [part for part in (*COUNTED, *_parts(include)) if part not in left]
+    check(dtype or "float32", optimizer)
     asked = not size == dtype == optimizer is None
     return Question(
         tuple(dict.fromkeys(counted)),
@@ -127,19 +128,22 @@ class ParamsResult(Result):
         self.asked = asked
         self.convention = convention
         self.sums = counting.sums(layers)
-        self.parts = counting.parts(layers)
+        self.auxiliary = counting.auxiliary(layers)
         self.value: Size = self.sums.parameters
         self.buffers = self.sums.buffers
-        found = (counted.layer.macs_unknown for counted in counting.walk(layers))
-        self.macs_unknown: str = next(filter(None, found), "")
+        self.macs_unknown: str = next(filter(None, map(counting.unknown, layers)), "")
 
     @property
     def macs(self) -> Size | None:
         """Multiply-accumulates for one example; None where they are not defined."""
         if self.macs_unknown:
             return None
-        counted = [self.parts.get(part, 0) for part in self.asked.counted]
-        return total([self.sums.macs, *counted])
+        return self.sums.macs(self.asked.counted)
+
+    @property
+    def parts(self) -> dict[str, Size]:
+        """What else is computed, by the kinds of `PARTS`, auxiliary heads left out."""
+        return dict(self.sums.parts)
 
     @property
     def memory(self) -> Memory:
@@ -148,6 +152,7 @@ class ParamsResult(Result):
         return memory(
             self.steps,
             self.sums,
+            self.auxiliary,
             dtype=asked.dtype,
             batch=asked.batch,
             optimizer=asked.optimizer,
@@ -178,7 +183,7 @@ class ParamsResult(Result):
         document: dict[str, object] = {
             "like": self.convention.name,
             "parameters": as_json(self.value),
-            "trainable": as_json(self.value + sums.auxiliary),
+            "trainable": as_json(self.value + self.auxiliary.parameters),
             "buffers": as_json(sums.buffers),
             "macs": None if self.macs is None else as_json(self.macs),
             "macs_convention": self.macs_convention,
@@ -186,10 +191,11 @@ class ParamsResult(Result):
         }
         if self.macs_unknown:
             document["connections"] = as_json(counting.connections(self.layers))
-        if sums.auxiliary != 0:
+        if self.auxiliary.parameters != 0:
             document["auxiliary"] = {
-                "parameters": as_json(sums.auxiliary),
-                "macs": as_json(sums.auxiliary_macs),
+                "parameters": as_json(self.auxiliary.parameters),
+                "buffers": as_json(self.auxiliary.buffers),
+                "macs": as_json(self.auxiliary.macs(self.asked.counted)),
             }
         if sums.idle != 0:
             document["active"] = as_json(sums.parameters - sums.idle)
@@ -207,9 +213,9 @@ class ParamsResult(Result):
         """What a MAC is here, and what is in: the popular counters disagree with one another."""
         if self.macs_unknown:
             return f"{self.macs_unknown}; connections are counted as in LeCun et al. 1998"
-        counted = " and ".join(("products with weights", *self.asked.counted))
+        counted = ", ".join(["products with weights", *self.asked.counted])
         out = ", ".join([*(part for part in PARTS if part not in self.asked.counted), "pooling"])
-        return f"one multiply and one add each, for one example: {counted}; not counted: {out}"
+        return f"one multiply and one add each, for one example; {counted}; not counted: {out}"
 
     def _kv_document(self) -> dict[str, object]:
         held = self.memory
@@ -225,24 +231,25 @@ class ParamsResult(Result):
         unshared = layer.layer.unshared(step.input, step.output, self.convention)
         if unshared is None:
             return {}
-        outputs = product(step.output.sizes)
-        full = product(step.input.sizes) * outputs + outputs
-        return {"unshared": unshared, "fully_connected": full}
+        found = {"unshared": layer.copies * unshared}
+        if len(step.input.sizes) > 1:
+            outputs = product(step.output.sizes)
+            found["fully_connected"] = product(step.input.sizes) * outputs + outputs
+        return found
 
     def _documents(self, layers: tuple[Counted, ...]) -> list[dict[str, object]]:
         return [self._layer_document(layer) for layer in layers]
 
     def _layer_document(self, layer: Counted) -> dict[str, object]:
-        unknown = layer.layer.macs_unknown
-        macs = layer.macs(self.asked.counted) + layer.sums.auxiliary_macs
+        held = layer.held
         document: dict[str, object] = {
             "layer": layer.step.node.text,
             "name": layer.name,
             "output": [as_json(size) for size in layer.step.output.sizes],
-            "parameters": as_json(layer.sums.parameters + layer.sums.auxiliary),
+            "parameters": as_json(held.parameters),
             "tensors": _shapes(layer.tensors),
             "buffers": _shapes(layer.buffers),
-            "macs": None if unknown else as_json(macs),
+            "macs": None if counting.unknown(layer) else as_json(held.macs(self.asked.counted)),
         }
         if layer.ties:
             document["tied"] = {key: other for key, (other, _) in layer.ties.items()}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from dlcalc.answers.counting import Counted, connections
+from dlcalc.answers.counting import Counted, connections, unknown
 from dlcalc.answers.memory import Memory
 from dlcalc.layers.base import PARTS, Tensors
 from dlcalc.layers.shape import sizes_text
@@ -41,23 +41,22 @@ class Table:
         for layer in layers:
             node = layer.step.node
             output = str(layer.step.output)
-            own = (_held(layer), self._macs(layer))
+            own = (grouped(layer.held.parameters), self._macs(layer))
             if layer.branches:
                 rows.append(Row((f"{indent}{node.head}[", "", "", "", _tensors(layer))))
                 for number, branch in enumerate(layer.branches):
                     if number:
                         rows.append(Row((f"{indent}|",)))
                     rows += self._rows(branch, depth + 1)
-                rows.append(Row((f"{indent}]", output, *own), "aside"))
+                rows.append(Row((f"{indent}]", output, *own, _experts(layer)), "aside"))
             elif layer.tensors or layer.buffers or layer.ties or own[1]:
                 rows.append(Row((indent + node.text, output, *own, _tensors(layer))))
                 rows += self._sharing(layer, indent)
         return rows
 
     def _macs(self, layer: Counted) -> str:
-        sums = layer.sums
-        macs = layer.macs(self.asked.counted) + sums.auxiliary_macs
-        return grouped(macs) if macs != 0 else ""
+        macs = layer.held.macs(self.asked.counted)
+        return grouped(macs) if macs != 0 and not unknown(layer) else ""
 
     def _sharing(self, layer: Counted, indent: str) -> list[Row]:
         """What the layer would cost without sharing, as rows."""
@@ -85,8 +84,8 @@ class Table:
             rows.append(Row(("MACs", "none", result.macs_unknown)))
         else:
             rows.append(Row(("MACs", grouped(result.macs or 0), self._left_out())))
-        if sums.auxiliary != 0:
-            number = grouped(sums.auxiliary + sums.parameters)
+        if result.auxiliary.parameters != 0:
+            number = grouped(result.auxiliary.parameters + sums.parameters)
             rows.append(Row(("in training", number, "parameters, auxiliary heads in")))
         if sums.idle != 0:
             active = grouped(sums.parameters - sums.idle)
@@ -98,7 +97,10 @@ class Table:
 
     def _left_out(self) -> str:
         """Which products and sums are in, where that may surprise, and which are not."""
-        counted, present = self.asked.counted, [part for part in PARTS if part in self.result.parts]
+        counted, present = (
+            self.asked.counted,
+            [part for part in PARTS if part in self.result.sums.parts],
+        )
         within = [_SAID.get(part, part) for part in present if part in counted]
         within = [part for part in within if part != "attention"]
         out = [
@@ -120,14 +122,15 @@ def grouped(size: Size) -> str:
     return f"{size:,}" if isinstance(size, int) else str(size)
 
 
-def _held(layer: Counted) -> str:
-    """The parameters of a layer; an auxiliary head shows its own."""
-    return grouped(layer.sums.parameters + layer.sums.auxiliary)
+def _experts(layer: Counted) -> str:
+    """How many experts of a mixture work on one token; empty elsewhere."""
+    copies, runs = layer.layer.copies(), layer.layer.runs()
+    return f"{runs} of {copies} at work on a token" if copies > 1 else ""
 
 
 def _times(number: Size, layer: Counted) -> str:
-    own = layer.sums.parameters
-    if not isinstance(number, int) or not isinstance(own, int) or own == 0:
+    own = layer.held.parameters
+    if layer.ties or not isinstance(number, int) or not isinstance(own, int) or own == 0:
         return ""
     times = number / own
     return f"{times:,.0f} times as many" if times >= 10 else f"{times:.1f} times as many"
@@ -137,9 +140,10 @@ def _memory_rows(held: Memory) -> list[Row]:
     """Bytes as rows, the sums last."""
     training: Iterable[tuple[str, Size | None, str]] = ()
     if held.optimizer:
+        kept = "float64" if held.dtype == "float64" else "float32"
         training = (
             ("gradients", held.gradients, ""),
-            (held.optimizer, held.optimizer_state, "numbers the optimizer keeps, in float32"),
+            (held.optimizer, held.optimizer_state, f"numbers the optimizer keeps, in {kept}"),
             ("master copy", held.master_copy, "parameters in float32"),
             (
                 "activations",
@@ -149,7 +153,7 @@ def _memory_rows(held: Memory) -> list[Row]:
             ("to train", held.training, "bytes, all of these"),
         )
     rows = [("in bytes", None, held.dtype), ("weights", held.parameters, "")]
-    rows += [("buffers", held.buffers, ""), *training]
+    rows += [("buffers", held.buffers, ""), ("aux heads", held.auxiliary, ""), *training]
     rows.append(("KV cache", held.kv_cache_per_token, "a token, all layers"))
     rows.append(
         (
@@ -162,19 +166,26 @@ def _memory_rows(held: Memory) -> list[Row]:
     return [
         Row((name, "" if number is None else grouped(number), remark))
         for name, number, remark in rows
-        if number is None or number != 0
+        if number != 0 and (number is not None or name == "in bytes")
     ]
 
 
 def _tensors(layer: Counted) -> str:
     own = {name.removeprefix(f"{layer.name}."): sizes for name, sizes in layer.tensors.items()}
-    shown = _groups(own) if len(own) > _MOST_TENSORS else []
-    for name, sizes in own.items() if not shown else ():
+    shown = shown_tensors(own)
+    shown += [f"{key} of {other}" for key, (other, _) in layer.ties.items()]
+    return ", ".join(shown)
+
+
+def shown_tensors(tensors: Tensors) -> list[str]:
+    """Every tensor with its sizes and its number, or the sums of their groups if they are many."""
+    if len(tensors) > _MOST_TENSORS:
+        return _groups(tensors)
+    shown = []
+    for name, sizes in tensors.items():
         shape = f" {sizes_text(sizes)}" if len(sizes) > 1 else ""
         shown.append(f"{name}{shape} {grouped(product(sizes))}")
-    for key, (other, _) in layer.ties.items():
-        shown.append(f"{key} of {other}")
-    return ", ".join(shown)
+    return shown
 
 
 def _groups(tensors: Tensors) -> list[str]:

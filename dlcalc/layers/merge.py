@@ -130,6 +130,10 @@ class Aux(Layer):
     auxiliary = True
     example = "512x14x14 'aux[globalavgpool flatten dense:10] conv:512,k3,p1'"
 
+    def activations(self, shape: Shape, output: Shape) -> Size:
+        """None: what goes on is the input itself."""
+        return 0
+
     def merge(self, outputs: tuple[Shape, ...]) -> Shape:
         return outputs[-1]
 

@@ -44,7 +44,6 @@ INPUT that is one side without channels before a window, and sizes below 1.
 
 from __future__ import annotations
 
-import json
 import os
 import random
 import sys
@@ -60,18 +59,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import keras
 import torch
 from keras import layers
+from oracles.drawing import Option, Rejected, Sizes, bracketed, rejecting
 from oracles.keras_others import Others
 from oracles.keras_parts import CHANNELS_FIRST as FIRST
-from oracles.keras_parts import Build, Draw, Option, Part, Rejected, Sizes, keras_class
+from oracles.keras_parts import Build, Draw, Part, keras_class
 from oracles.keras_windows import Windows
+from oracles.record import Row, distinct, main, write
 from torch import Tensor
 
-#: What a line gives: ``line`` and ``output``, ``parameters`` and ``buffers``;
-#: ``output`` alone, and None, where it is rejected. ``tf`` marks the lines that
-#: mean the same under the convention of TensorFlow.
-Row = dict[str, object]
-
-RECORD = Path(__file__).resolve().parent.parent / "data" / "keras_layers.jsonl"
 RECORD_SEED = 20_261
 RECORD_DRAWS = 3_600
 BATCH = 2
@@ -79,7 +74,11 @@ REJECTIONS = (RuntimeError, ValueError, TypeError, IndexError, AssertionError, N
 
 
 class Answer(NamedTuple):
-    """What Keras says to a line: the row to compare, and why it rejected it."""
+    """What Keras says to a line: the row to compare, and why it rejected it.
+
+    A row has ``output``, ``parameters`` and ``buffers``. ``tf`` marks the lines
+    that mean the same under the convention of TensorFlow.
+    """
 
     row: Row
     reason: str
@@ -120,14 +119,12 @@ def _forward(
     build: Build, call: Callable[[Any, Tensor], Tensor], x: Tensor
 ) -> Iterator[tuple[Any, Tensor]]:
     """Each layer and its output; every exception of Keras is a rejection, whatever its type."""
-    try:
+    with rejecting(REJECTIONS):
         for layer in build(tuple(x.shape[1:])):
             x = _without_a_call(layer, x) if _only_torch_refuses(layer, x) else call(layer, x)
             if not x.numel():
                 raise Rejected("by definition: no value comes out")
             yield layer, x
-    except REJECTIONS as error:
-        raise Rejected(f"{type(error).__name__}: {error}") from error
 
 
 def _only_torch_refuses(layer: Any, x: Tensor) -> bool:
@@ -153,10 +150,8 @@ def _merged(kind: str, outputs: list[Tensor]) -> Tensor:
     if kind == "residual" and len({output.shape for output in outputs}) > 1:
         raise Rejected("by definition: residual adds equal shapes")
     layer = layers.Add() if kind == "residual" else layers.Concatenate(axis=1)
-    try:
+    with rejecting(REJECTIONS):
         return layer(outputs)
-    except REJECTIONS as error:
-        raise Rejected(f"{type(error).__name__}: {error}") from error
 
 
 def draws(count: int, seed: int) -> Iterator[Draw]:
@@ -211,7 +206,6 @@ class _Drawer(Windows, Others):
 
     def chain(self) -> tuple[Sizes, list[Part]]:
         """A window and what commonly comes behind it."""
-        sizes, first = self.rng.choice((self.conv, self.maxpool, self.convtranspose))()
         followers: tuple[Callable[[], Part], ...] = (
             self.bn_part,
             self.activation_part,
@@ -222,15 +216,10 @@ class _Drawer(Windows, Others):
             lambda: self.globalpool()[1],
             lambda: Part("prelu", "prelu", lambda sizes: [layers.PReLU()]),
         )
-        return sizes, [
-            first,
-            *(self.rng.choice(followers)() for _ in range(self.rng.randint(1, 3))),
-        ]
+        return self.followed((self.conv, self.maxpool, self.convtranspose), followers, 3)
 
     def sequence_chain(self) -> tuple[Sizes, list[Part]]:
         """Tokens or steps, and layers that keep them steps."""
-        first = self.rng.choice((self.embedding, self.recurrent, self.attention))
-        sizes, part = first()
         followers: tuple[Callable[[], Part], ...] = (
             self.recurrent_part,
             self.recurrent_part,
@@ -240,7 +229,7 @@ class _Drawer(Windows, Others):
             lambda: Part("permute", "permute:1x0", lambda sizes: [layers.Permute((2, 1))]),
             lambda: Part("globalavgpool", "globalavgpool", _mean),
         )
-        return sizes, [part, *(self.rng.choice(followers)() for _ in range(self.rng.randint(1, 2)))]
+        return self.followed((self.embedding, self.recurrent, self.attention), followers, 2)
 
     def residual(self) -> tuple[Sizes, Part]:
         """A main branch that mostly keeps the shape, with a shortcut or without."""
@@ -279,10 +268,7 @@ class _Drawer(Windows, Others):
         word = "same" if self.chance(0.93) else "valid"
         text = self.written(
             "conv",
-            Option("out", str(out), positional=True),
-            Option("kernel", str(kernel), "k", True),
-            Option("stride", self.unless((stride,)), "s", True),
-            Option("padding", word, "p", True),
+            *self.conv_options(out, (kernel,), (stride,), word),
             Option("bias", self.flag(bias, True)),
         )
 
@@ -298,27 +284,19 @@ def _mean(sizes: Sizes) -> list[Any]:
 
 
 def _merge(kind: str, branches: list[tuple[Part, ...]]) -> Part:
-    inside = " | ".join(" ".join(part.text for part in branch) for branch in branches)
-    return Part(kind, f"{kind}[{inside}]", None, tuple(branches))
+    return Part(kind, bracketed(kind, branches), None, tuple(branches))
 
 
 def record_rows() -> list[Row]:
     """The rows of the recorded table, each line once."""
-    rows = (answer(draw).row for draw in draws(RECORD_DRAWS, RECORD_SEED))
-    return list({row["line"]: row for row in rows}.values())
+    return distinct(answer(draw).row for draw in draws(RECORD_DRAWS, RECORD_SEED))
 
 
 def record() -> None:
     """Write the recorded table."""
-    rows = record_rows()
-    text = "".join(json.dumps(row, separators=(",", ":")) + "\n" for row in rows)
-    RECORD.write_text(text, encoding="utf-8")
-    refused = sum(row["output"] is None for row in rows)
-    print(f"{len(rows):,} rows, {refused:,} of them rejected, Keras {keras.__version__}")
+    torch.set_num_threads(1)
+    write("keras", record_rows(), f"Keras {keras.__version__}")
 
 
 if __name__ == "__main__":
-    torch.set_num_threads(1)
-    if sys.argv[1:] != ["--record"]:
-        sys.exit("usage: python tests/oracles/keras_layers.py --record")
-    record()
+    main("keras", record)

@@ -7,7 +7,8 @@ from math import prod
 from typing import Any
 
 from keras import layers
-from oracles.keras_parts import Option, Part, Rejected, Sizes, Writer, by
+from oracles.drawing import DROPOUTS, Option, Rejected, Sizes, by
+from oracles.keras_parts import Part, Writer
 
 
 def _activation(name: str) -> Callable[[], Any]:
@@ -52,7 +53,7 @@ class Others(Writer):
     def dense_part(self, out: int) -> Part:
         bias = self.chance(0.7)
         text = self.written(
-            self.rng.choice(("dense", "linear", "fc")),
+            self.synonym("dense"),
             Option("out", str(out), positional=True),
             Option("bias", self.flag(bias, True)),
         )
@@ -84,7 +85,7 @@ class Others(Writer):
     def bn_part(self) -> Part:
         affine = self.chance(0.7)
         text = self.written(
-            self.rng.choice(("bn", "bn", "batchnorm")),
+            self.synonym("bn"),
             Option("affine", self.flag(affine, True)),
             Option("eps", self.rng.choice(("", "", "1e-3", "0.01"))),
             Option("momentum", self.rng.choice(("", "", "0.01"))),
@@ -128,9 +129,7 @@ class Others(Writer):
 
     def gn(self) -> tuple[Sizes, Part]:
         groups, affine = self.rng.randint(1, 4), self.chance(0.7)
-        channels = groups * self.rng.randint(1, 3)
-        if self.chance(0.4):
-            channels = max(channels + self.rng.choice((-1, 1)), 1)
+        channels = self.parted(groups, 3, beside=0.4)
         text = self.written(
             "gn",
             Option("groups", str(groups), positional=True),
@@ -154,7 +153,7 @@ class Others(Writer):
         return (self.rng.randint(1, 6), *sides), Part("instancenorm", text, build)
 
     def dropout(self) -> tuple[Sizes, Part]:
-        share = self.rng.choice(("", "0", "0.5", ".25", "1", "1.0", "1.01", "1.5", "-0.1", "2"))
+        share = self.rng.choice(DROPOUTS)
         text = self.written("dropout", Option("p", share, positional=True))
         return self.anything(), Part(
             "dropout", text, lambda sizes: [layers.Dropout(float(share or 0.5))]
@@ -236,13 +235,7 @@ class Others(Writer):
     def reshape(self) -> tuple[Sizes, Part]:
         """The same values in another shape, at times with one left to be worked out."""
         sizes = self.anything()
-        rest, target = prod(sizes), []
-        for _ in range(self.rng.randint(0, 3)):
-            factor = self.rng.choice([f for f in range(1, rest + 1) if rest % f == 0])
-            target.append(factor)
-            rest //= factor
-        target.append(rest)
-        self.rng.shuffle(target)
+        target = self.factors(prod(sizes))
         place = self.rng.randrange(len(target))
         if self.chance(0.45):
             target[place] += 1

@@ -5,21 +5,18 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from keras import layers
-from oracles.keras_parts import (
-    CHANNELS_FIRST,
+from oracles.drawing import (
     Ends,
     Option,
-    Part,
     Sizes,
-    Writer,
     at,
     by,
     covered,
     ends_text,
     given,
-    given_ends,
-    keras_class,
+    window_options,
 )
+from oracles.keras_parts import CHANNELS_FIRST, Part, Writer, given_ends, keras_class
 
 
 class _Padding(NamedTuple):
@@ -36,22 +33,10 @@ class Windows(Writer):
     def padding(self, rank: int, words: tuple[str, ...], numeric: float) -> _Padding:
         """A word, numbers, or nothing."""
         if self.chance(numeric):
-            ends = self.ends(rank, 3)
+            ends = self.ends(rank, 3, even=0.5)
             return _Padding(ends_text(ends), before=ends)
         word = self.rng.choice((*words, "", ""))
         return _Padding(word, word or "valid")
-
-    def grouped(self) -> tuple[int, int, int]:
-        """Input channels, output channels and groups, which sometimes do not quite divide."""
-        if self.chance(0.6):
-            return self.rng.randint(1, 4), self.rng.randint(1, 6), 1
-        groups = self.rng.randint(1, 4)
-        inputs, out = groups * self.rng.randint(1, 2), groups * self.rng.randint(1, 2)
-        if self.chance(0.2):
-            inputs += self.rng.choice((-1, 1))
-        elif self.chance(0.2):
-            out += self.rng.choice((-1, 1))
-        return max(inputs, 1), max(out, 1), groups
 
     def strided_and_dilated(self, rank: int) -> tuple[Sizes, Sizes]:
         """Stride and dilation; both above 1 more rarely than chance would have it."""
@@ -70,15 +55,11 @@ class Windows(Writer):
         causal = ("causal", "causal") if rank == 1 or self.chance(0.08) else ()
         padding = self.padding(rank, ("same", "same", "valid", *causal), 0.25)
         bias = self.chance(0.75)
-        word, pinned = self.word(rank, "conv", "conv", "convolution")
+        word, pinned = self.word("conv", rank)
         text = self.written(
             word,
-            Option("out", str(out), positional=True),
-            Option("kernel", by(kernel), "k", True),
-            Option("stride", self.unless(stride), "s", True),
-            Option("padding", padding.text, "p", True),
-            Option("dilation", self.unless(dilation), "d"),
-            Option("groups", self.unless((groups,)), "g"),
+            *self.conv_options(out, kernel, stride, padding.text),
+            *self.reach_options(dilation, groups),
             Option("bias", self.flag(bias, True)),
         )
 
@@ -100,7 +81,7 @@ class Windows(Writer):
                 return 1
             return covered(kernel, dilation, axis) - sum(at(padding.before or ((0, 0),), axis))
 
-        sides = tuple(self.near(least(axis), rank) for axis in range(rank))
+        sides = self.around(least, rank)
         tf = padding.word != "causal" and not padding.before and set(dilation) == {1}
         return (inputs, *sides), Part("conv", text, build, tf=tf)
 
@@ -110,15 +91,12 @@ class Windows(Writer):
         kernel = self.axes(rank, 1, 4)
         stride, dilation = self.strided_and_dilated(rank)
         padding = self.padding(rank, ("same", "same", "valid"), 0.0)
-        extra = self.output_padding(rank, stride)
+        extra = self.added(rank, stride)
         bias = self.chance(0.75)
-        word, pinned = self.word(rank, "convtranspose", "convtranspose", "deconv")
+        word, pinned = self.word("convtranspose", rank)
         text = self.written(
             word,
-            Option("out", str(out), positional=True),
-            Option("kernel", by(kernel), "k", True),
-            Option("stride", self.unless(stride), "s", True),
-            Option("padding", padding.text, "p", True),
+            *self.conv_options(out, kernel, stride, padding.text),
             Option("output_padding", by(extra or ()), "op"),
             Option("dilation", self.unless(dilation), "d"),
             Option("bias", self.flag(bias, True)),
@@ -142,8 +120,8 @@ class Windows(Writer):
         sides = tuple(self.rng.choice((1, 1, 2, 3, 4, 5)) for _ in range(rank))
         return (inputs, *sides), Part("convtranspose", text, build)
 
-    def output_padding(self, rank: int, stride: Sizes) -> Sizes | None:
-        """Mostly none; else up to one more than is allowed."""
+    def added(self, rank: int, stride: Sizes) -> Sizes | None:
+        """Padding of the output: mostly none said; else up to one more than is allowed."""
         if self.chance(0.5):
             return None
         limits = [at(stride, axis) for axis in range(rank)]
@@ -154,19 +132,14 @@ class Windows(Writer):
             for limit in limits
         )
 
-    def pooling(self, kind: str, name: str, *words: str) -> tuple[Sizes, Part]:
+    def pooling(self, kind: str, name: str) -> tuple[Sizes, Part]:
         """What maximum and mean share."""
         rank = self.rank()
         kernel = self.axes(rank, 1, 5)
         stride = None if self.chance(0.4) else self.axes(rank, 1, 4)
         padding = self.padding(rank, ("same", "valid"), 0.1)
-        word, pinned = self.word(rank, *words)
-        text = self.written(
-            word,
-            Option("kernel", by(kernel), "k", True),
-            Option("stride", by(stride or ()), "s", True),
-            Option("padding", padding.text, "p", True),
-        )
+        word, pinned = self.word(kind, rank)
+        text = self.written(word, *window_options(kernel, by(stride or ()), padding.text))
 
         def build(sizes: Sizes) -> list[Any]:
             pool = keras_class(name, pinned, sizes)(
@@ -182,15 +155,15 @@ class Windows(Writer):
                 return 1
             return at(kernel, axis) - sum(at(padding.before or ((0, 0),), axis))
 
-        sides = tuple(self.near(least(axis), rank) for axis in range(rank))
+        sides = self.around(least, rank)
         part = Part(kind, text, build, tf=not padding.before)
         return (self.rng.randint(1, 3), *sides), part
 
     def maxpool(self) -> tuple[Sizes, Part]:
-        return self.pooling("maxpool", "MaxPooling{}D", "maxpool")
+        return self.pooling("maxpool", "MaxPooling{}D")
 
     def avgpool(self) -> tuple[Sizes, Part]:
-        return self.pooling("avgpool", "AveragePooling{}D", "avgpool", "avgpool", "meanpool")
+        return self.pooling("avgpool", "AveragePooling{}D")
 
     def adaptive(self) -> tuple[Sizes, Part]:
         rank = self.rank()
@@ -201,7 +174,7 @@ class Windows(Writer):
             )
         )
         output = self.axes(rank % 3 + 1 if self.chance(0.3) else rank, 1, 8)
-        word, pinned = self.word(rank, kind)
+        word, pinned = self.word(kind, rank)
         text = self.written(word, Option("output", by(output), positional=True))
 
         def build(sizes: Sizes) -> list[Any]:
@@ -211,13 +184,13 @@ class Windows(Writer):
 
     def globalpool(self) -> tuple[Sizes, Part]:
         rank = self.rank()
-        kind, name, short = self.rng.choice(
+        kind, name = self.rng.choice(
             (
-                ("globalavgpool", "GlobalAveragePooling{}D", "gap"),
-                ("globalmaxpool", "GlobalMaxPooling{}D", "gmp"),
+                ("globalavgpool", "GlobalAveragePooling{}D"),
+                ("globalmaxpool", "GlobalMaxPooling{}D"),
             )
         )
-        word, pinned = self.word(rank, kind, short)
+        word, pinned = self.word(kind, rank)
 
         def build(sizes: Sizes) -> list[Any]:
             return [keras_class(name, pinned, sizes)(**CHANNELS_FIRST)]
@@ -226,8 +199,8 @@ class Windows(Writer):
 
     def pad(self) -> tuple[Sizes, Part]:
         rank = self.rank()
-        ends = self.ends(rank, 4)
-        word, pinned = self.word(rank, "pad", "zeropad")
+        ends = self.ends(rank, 4, even=0.5)
+        word, pinned = self.word("pad", rank)
         text = self.written(word, Option("padding", ends_text(ends), "p", True))
 
         def build(sizes: Sizes) -> list[Any]:
@@ -238,7 +211,7 @@ class Windows(Writer):
     def crop(self) -> tuple[Sizes, Part]:
         """Mostly leaves a little; often nothing at all."""
         rank = self.rank()
-        ends = self.ends(rank, 3)
+        ends = self.ends(rank, 3, even=0.5)
         text = self.written("crop", Option("margin", ends_text(ends), "p", True))
 
         def build(sizes: Sizes) -> list[Any]:

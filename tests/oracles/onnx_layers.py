@@ -83,7 +83,6 @@ below 1.
 
 from __future__ import annotations
 
-import json
 import random
 import sys
 from collections import Counter
@@ -97,17 +96,15 @@ import numpy as np
 import onnx
 import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as errors
+from oracles.drawing import Sizes, by
 from oracles.onnx_others import GATES, Others
-from oracles.onnx_parts import Draw, Graph, Part, Sizes, by
+from oracles.onnx_parts import Draw, Graph, Part
 from oracles.onnx_windows import Windows
+from oracles.record import Row, main, write
 
-#: What a line gives: ``line``, ``like``, ``output`` and ``parameters``; no
-#: parameters, and None as the output, where it is rejected.
-Row = dict[str, object]
 #: The sizes of each input and output of a model, or why there are none.
 Shapes = dict[str, Sizes] | str
 
-RECORD = Path(__file__).resolve().parent.parent / "data" / "onnx_layers.jsonl"
 RECORD_SEED = 20_261
 RECORD_DRAWS = 3_400
 
@@ -139,7 +136,10 @@ class Reading(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """The row to compare, both readings, and the class of their disagreement."""
+    """The row to compare, both readings, and the class of their disagreement.
+
+    A row has ``like``, ``output`` and ``parameters``.
+    """
 
     row: Row
     inferred: Reading
@@ -335,18 +335,12 @@ def record_rows() -> list[Row]:
 def record() -> None:
     """Write the recorded table, and say how often which class of disagreement occurs."""
     answers = record_answers()
-    rows = [found.row for found in answers]
-    text = "".join(json.dumps(row, separators=(",", ":")) + "\n" for row in rows)
-    RECORD.write_text(text, encoding="utf-8")
-    refused = sum(row["output"] is None for row in rows)
     versions = f"onnx {onnx.__version__}, onnxruntime {onnxruntime.__version__}"
-    print(f"{len(rows):,} rows, {refused:,} of them rejected, {versions}")
+    write("onnx", [found.row for found in answers], versions)
     classes = Counter(found.disagreement or "both readings confirm it" for found in answers)
     for name, count in classes.most_common():
         print(f"{count:6,}  {name}")
 
 
 if __name__ == "__main__":
-    if sys.argv[1:] != ["--record"]:
-        sys.exit("usage: python tests/oracles/onnx_layers.py --record")
-    record()
+    main("onnx", record)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from oracles.onnx_parts import Graph, Option, Padding, Part, Sizes, Writer
+from oracles.drawing import Option, Sizes, bracketed
+from oracles.onnx_parts import Graph, Padding, Part, Writer
 
 GATES = {"lstm": 4, "gru": 3, "rnn": 1}
 
@@ -47,7 +48,7 @@ class Others(Writer):
         out, flipped = self.rng.randint(1, 12), self.chance(0.5)
         bias, bias_option = self.bias()
         text = self.written(
-            self.word("dense"), Option("out", str(out), positional=True), bias_option
+            self.synonym("dense"), Option("out", str(out), positional=True), bias_option
         )
 
         def build(graph: Graph, x: str, sizes: Sizes) -> str:
@@ -70,7 +71,7 @@ class Others(Writer):
             return self.anything(), self.bn()
         rank = self.rank()
         eps = Option("eps", self.rng.choice(("", "1e-3")))
-        text = self.written(self.word("instancenorm", rank), Option("affine", "yes"), eps)
+        text = self.written(self.named("instancenorm", rank), Option("affine", "yes"), eps)
 
         def build(graph: Graph, x: str, sizes: Sizes) -> str:
             tensors = graph.weight(sizes[0]), graph.weight(sizes[0])
@@ -87,7 +88,7 @@ class Others(Writer):
             kept = [graph.weight(sizes[0], trained=False) for _ in range(2)]
             return graph.node("BatchNormalization", x, *trained, *kept)
 
-        return Part("bn", self.written(self.word("bn"), eps), build)
+        return Part("bn", self.written(self.synonym("bn"), eps), build)
 
     def layernorm(self) -> tuple[Sizes, Part]:
         """The last axes; sometimes more than there are, the batch included."""
@@ -107,9 +108,7 @@ class Others(Writer):
     def groupnorm(self) -> tuple[Sizes, Part]:
         """Groups that sometimes do not quite divide the channels."""
         groups = self.rng.randint(1, 5)
-        channels = groups * self.rng.randint(1, 3)
-        if self.chance(0.4):
-            channels = max(channels + self.rng.choice((-1, 1)), 1)
+        channels = self.parted(groups, 3, beside=0.4)
         text = self.written("gn", Option("groups", str(groups), positional=True))
 
         def build(graph: Graph, x: str, sizes: Sizes) -> str:
@@ -121,7 +120,7 @@ class Others(Writer):
     def prelu(self) -> tuple[Sizes, Part]:
         """One slope, or one a channel, which stands before axes of 1."""
         sizes = self.anything()
-        slopes = self.rng.choice((1, sizes[0], sizes[0], sizes[0] + 1, sizes[-1]))
+        slopes = self.slopes(sizes)
 
         def build(graph: Graph, x: str, sizes: Sizes) -> str:
             return graph.node("PRelu", x, graph.weight(slopes, *(1,) * (len(sizes) - 1)))
@@ -138,10 +137,8 @@ class Others(Writer):
             return self.anything(), part
         if self.chance(0.5):
             return self.anything(), self.activation()
-        size = self.rng.randint(1, 7)
-        text = self.rng.choice((f"lrn:{size}", f"lrn:size={size}", f"lrn:{size},k=2"))
-        part = Part("lrn", text, lambda graph, x, sizes: graph.node("LRN", x, size=size))
-        return (self.rng.randint(1, 6), *self.sides(self.rank(), 6)), part
+        sizes, text, size = self.local_response()
+        return sizes, Part("lrn", text, lambda graph, x, sizes: graph.node("LRN", x, size=size))
 
     def activation(self) -> Part:
         kinds = {"relu": "Relu", "sigmoid": "Sigmoid", "tanh": "Tanh", "elu": "Elu"}
@@ -150,14 +147,7 @@ class Others(Writer):
 
     def residual(self) -> tuple[Sizes, Part]:
         """A main branch that mostly keeps the shape, with a shortcut or without."""
-        sizes = (self.rng.randint(1, 4), *self.sides(self.rank(), 7))
-        stride = self.rng.choice((1, 2)) if self.chance(0.5) else 1
-        out = self.rng.randint(1, 4) if self.chance(0.5) else sizes[0]
-        if stride == 1 and out == sizes[0] and self.chance(0.6):
-            return sizes, _merge("residual", [self.branch(out, 1)])
-        branches = [self.branch(out, stride), self.branch(out, stride)]
-        if self.chance(0.25):
-            branches[1] = self.branch(self.rng.choice((1, out, out + 1)), stride)
+        sizes, branches = self.shortcut((1, 2), self.branch)
         return sizes, _merge("residual", branches)
 
     def concat(self) -> tuple[Sizes, Part]:
@@ -186,7 +176,7 @@ class Others(Writer):
         if self.chance(0.3):
             padding = Padding("same_lower", "same_lower")
         bias, bias_option = self.bias()
-        options = self.window_options(out, (kernel,), (stride,), padding.text)
+        options = self.conv_options(out, (kernel,), (stride,), padding.text)
 
         def build(graph: Graph, x: str, sizes: Sizes) -> str:
             rank = len(sizes) - 1
@@ -206,8 +196,6 @@ def _same_maxpool(graph: Graph, x: str, sizes: Sizes) -> str:
 
 
 def _merge(kind: str, branches: list[tuple[Part, ...]]) -> Part:
-    inside = " | ".join(" ".join(part.text for part in branch) for branch in branches)
-
     def build(graph: Graph, x: str, sizes: Sizes) -> str:
         outputs = []
         for branch in branches:
@@ -222,4 +210,4 @@ def _merge(kind: str, branches: list[tuple[Part, ...]]) -> Part:
         graph.equal.append((main, skip))
         return graph.node("Add", main, skip)
 
-    return Part(kind, f"{kind}[{inside}]", build)
+    return Part(kind, bracketed(kind, branches), build)

@@ -1,35 +1,20 @@
-"""What the draws of ONNX layers are made of, and how their arguments are written."""
+"""What the draws of ONNX layers are made of, and how ONNX is given their arguments."""
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
-
-T = TypeVar("T")
-Sizes = tuple[int, ...]
-Ends = tuple[tuple[int, int], ...]
-
-LARGEST = 12
+from oracles.drawing import Drawer, Ends, Option, Sizes, ends_text, everywhere, line
 
 AUTO_PADS = {
     "same": "SAME_UPPER",
     "same_upper": "SAME_UPPER",
     "same_lower": "SAME_LOWER",
     "valid": "VALID",
-}
-_SYNONYMS = {
-    "conv": ("conv", "conv", "convolution"),
-    "convtranspose": ("convtranspose", "convtranspose", "deconv"),
-    "avgpool": ("avgpool", "avgpool", "meanpool"),
-    "globalavgpool": ("globalavgpool", "gap"),
-    "globalmaxpool": ("globalmaxpool", "gmp"),
-    "bn": ("bn", "bn", "batchnorm"),
-    "dense": ("dense", "linear", "fc"),
 }
 
 
@@ -104,16 +89,7 @@ class Draw(NamedTuple):
     @property
     def line(self) -> str:
         """The draw in the notation."""
-        return f"{by(self.sizes)} {self.part.text}"
-
-
-class Option(NamedTuple):
-    """An argument as it may be written; an empty value is left out."""
-
-    name: str
-    value: str
-    short: str = ""
-    positional: bool = False
+        return line(self.sizes, [self.part])
 
 
 class Padding(NamedTuple):
@@ -136,69 +112,18 @@ class Padding(NamedTuple):
         return {"pads": [begin for begin, _ in ends] + [end for _, end in ends]}
 
 
-class Writer:
-    """Random numbers, many of them right where a rule begins to refuse, and their notation."""
+class Writer(Drawer):
+    """Draws as ONNX makes them worth it, whose readings part on what does not fit."""
 
-    def __init__(self, rng: random.Random) -> None:
-        self.rng = rng
+    below = 1.1
+    beneath = (1, 1, 1, 1, 2, 3)
+    undivided = (0.2, 0.25)
+    short_axes = False
 
-    def chance(self, share: float) -> bool:
-        return self.rng.random() < share
-
-    def rank(self) -> int:
-        return self.rng.choice((1, 1, 2, 2, 2, 3))
-
-    def near(self, least: int, rank: int) -> int:
-        """A size around the least that is taken, now and then just below it, or any size."""
-        if self.chance(0.2):
-            size = self.rng.randint(least, LARGEST) if least < LARGEST else least
-        elif self.chance(min(1.1 / rank, 0.7)):
-            size = least - self.rng.choice((1, 1, 1, 1, 2, 3))
-        else:
-            size = least + self.rng.choice((0, 0, 0, 1, 1, 2, 3))
-        return min(max(size, 1), LARGEST)
-
-    def axes(self, rank: int, low: int, high: int) -> Sizes:
-        """One value for all axes or one for each; rarely for another number of axes."""
-        count = rank if self.chance(0.4) else 1
-        if self.chance(0.006):
-            count = rank + 1 if rank < 3 or self.chance(0.5) else rank - 1
-        return tuple(self.rng.randint(low, high) for _ in range(count))
-
-    def sides(self, rank: int, high: int = LARGEST) -> Sizes:
-        return tuple(self.rng.randint(1, high) for _ in range(rank))
-
-    def anything(self) -> Sizes:
-        """An input for a layer that takes every rank, features included."""
-        return self.sides(self.rng.choice((1, 2, 3, 3, 4)), 8)
-
-    def word(self, kind: str, rank: int = 0) -> str:
-        """A word for a kind; where it has a rank, at times pinned to it."""
-        word = self.rng.choice(_SYNONYMS.get(kind, (kind,)))
-        return f"{word}{rank}d" if rank and self.chance(0.15) else word
-
-    def written(self, word: str, *options: Option) -> str:
-        """The layer as a word, its arguments written in any way that is allowed."""
-        parts = []
-        positional = True
-        for name, value, short, plain in options:
-            positional = positional and plain and self.chance(0.4 if short else 0.8)
-            if not value:
-                positional = False
-            elif positional:
-                parts.append(value)
-            elif short and value.isdigit() and self.chance(0.7):
-                parts.append(short + value)
-            else:
-                parts.append(f"{self.rng.choice((name, short or name))}={value}")
-        return word + (":" + ",".join(parts) if parts else "")
-
-    def unless(self, values: Sizes, default: int = 1) -> str:
-        """The values as they are written; mostly nothing for the default."""
-        return "" if values == (default,) and self.chance(0.8) else by(values)
-
-    def flag(self, value: bool, default: bool) -> str:
-        return "" if value == default and self.chance(0.9) else ("yes" if value else "no")
+    def named(self, kind: str, rank: int) -> str:
+        """A word for a kind, at times pinned to its rank and never to another one."""
+        word = self.synonym(kind)
+        return f"{word}{rank}d" if self.chance(0.15) else word
 
     def bias(self) -> tuple[bool, Option]:
         """Whether there is a bias, and how that is written."""
@@ -222,46 +147,3 @@ class Writer:
             begin, end = self.rng.randint(low, high), self.rng.randint(low, high)
             ends.append((begin, end if uneven else begin))
         return Padding(ends_text(tuple(ends)), "", tuple(ends))
-
-    def grouped(self) -> tuple[int, int, int]:
-        """Input channels, output channels and groups, which sometimes do not quite divide."""
-        if self.chance(0.6):
-            return self.rng.randint(1, 4), self.rng.randint(1, 6), 1
-        groups = self.rng.randint(1, 4)
-        inputs, out = groups * self.rng.randint(1, 2), groups * self.rng.randint(1, 2)
-        if self.chance(0.2):
-            inputs += self.rng.choice((-1, 1))
-        elif self.chance(0.25):
-            out += self.rng.choice((-1, 1))
-        return max(inputs, 1), max(out, 1), groups
-
-    def window_options(
-        self, out: int, kernel: Sizes, stride: Sizes, padding: str
-    ) -> tuple[Option, ...]:
-        """The arguments that convolutions may have without a name, in their order."""
-        return (
-            Option("out", str(out), positional=True),
-            Option("kernel", by(kernel), "k", True),
-            Option("stride", self.unless(stride), "s", True),
-            Option("padding", padding, "p", True),
-        )
-
-
-def by(values: Sizes) -> str:
-    """3x5, as in the notation."""
-    return "x".join(map(str, values))
-
-
-def ends_text(ends: Ends) -> str:
-    """1+2x0, as in the notation."""
-    return "x".join(str(b) if b == e else f"{b}+{e}" for b, e in ends)
-
-
-def everywhere(values: tuple[T, ...], rank: int) -> tuple[T, ...]:
-    """One value for each axis; another number of values is left as it is."""
-    return values * rank if len(values) == 1 else values
-
-
-def at(values: tuple[T, ...], axis: int) -> T:
-    """The value of an axis, from one for all or one for each."""
-    return values[axis % len(values)]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from oracles.onnx_parts import Graph, Option, Padding, Part, Sizes, Writer, at, by, everywhere
+from oracles.drawing import Option, Sizes, at, by, covered, everywhere, window_options
+from oracles.onnx_parts import Graph, Padding, Part, Writer
 
 POOLS = {"maxpool": "MaxPool", "avgpool": "AveragePool", "lppool": "LpPool"}
 _NONE = Padding()
@@ -30,7 +31,7 @@ class _Window(NamedTuple):
 
     def covered(self, axis: int) -> int:
         """How many positions the window covers."""
-        return at(self.dilation, axis) * (at(self.kernel, axis) - 1) + 1
+        return covered(self.kernel, self.dilation, axis)
 
     def least(self, axis: int) -> int:
         """The smallest side that it fits into."""
@@ -100,15 +101,14 @@ class Windows(Writer):
             rank,
             self.axes(rank, 1, 4),
             self.axes(rank, 1, 3),
-            self.axes(rank, 1, 3) if self.chance(0.3) else (1,),
+            self.dilation(rank),
             self.padding(rank, (3,) * rank, 0.25, 0),
         )
         bias, bias_option = self.bias()
         text = self.written(
-            self.word("conv", rank),
-            *self.window_options(out, window.kernel, window.stride, window.padding.text),
-            Option("dilation", self.unless(window.dilation), "d"),
-            Option("groups", self.unless((groups,)), "g"),
+            self.named("conv", rank),
+            *self.conv_options(out, window.kernel, window.stride, window.padding.text),
+            *self.reach_options(window.dilation, groups),
             bias_option,
         )
 
@@ -118,7 +118,7 @@ class Windows(Writer):
             tensors += [graph.weight(out)] if bias else []
             return graph.node("Conv", x, *tensors, group=groups, **window.attributes())
 
-        sides = tuple(self.near(window.least(axis), rank) for axis in range(rank))
+        sides = self.around(window.least, rank)
         traits = window.traits(sides) | ({"uneven"} if inputs % groups or out % groups else set())
         return (inputs, *sides), Part("conv", text, build, out, traits=frozenset(traits))
 
@@ -129,11 +129,10 @@ class Windows(Writer):
         layer = self.transposed(rank)
         window, bias = layer.window, self.bias()
         text = self.written(
-            self.word("convtranspose", rank),
-            *self.window_options(out, window.kernel, window.stride, window.padding.text),
+            self.named("convtranspose", rank),
+            *self.conv_options(out, window.kernel, window.stride, window.padding.text),
             Option("output_padding", "" if layer.extra == (0,) else by(layer.extra), "op"),
-            Option("dilation", self.unless(window.dilation), "d"),
-            Option("groups", self.unless((groups,)), "g"),
+            *self.reach_options(window.dilation, groups),
             bias[1],
             Option("output", by(layer.wanted or ())),
         )
@@ -161,10 +160,10 @@ class Windows(Writer):
     def transposed(self, rank: int) -> _Transposed:
         """Sides around the least of which something is left."""
         kernel, stride = self.axes(rank, 1, 4), self.axes(rank, 1, 3)
-        dilation = self.axes(rank, 1, 3) if self.chance(0.3) else (1,)
+        dilation = self.dilation(rank)
         padding = self.padding(rank, (3,) * rank, 0.3, 0)
         window = _Window(rank, kernel, stride, dilation, padding)
-        extra = self.output_padding(window)
+        extra = self.output_padding(rank, stride, dilation)
 
         def least(axis: int) -> int:
             kept = window.covered(axis) + at(extra, axis) - sum(at(padding.ends, axis))
@@ -175,22 +174,6 @@ class Windows(Writer):
         if self.chance(0.3):
             return layer._replace(wanted=self.wanted(layer), extra=(0,))
         return layer
-
-    def output_padding(self, window: _Window) -> Sizes:
-        """Mostly none; else up to one more than is allowed."""
-        if self.chance(0.5):
-            return (0,)
-        limits = [
-            max(at(window.stride, axis), at(window.dilation, axis)) for axis in range(window.rank)
-        ]
-        if self.chance(0.5):
-            limits = [min(limits)]
-        return tuple(
-            self.rng.randint(limit, limit + 1)
-            if self.chance(0.25 / window.rank)
-            else self.rng.randint(max(limit - 2, 0), limit - 1)
-            for limit in limits
-        )
 
     def wanted(self, layer: _Transposed) -> Sizes:
         """The output asked for, at times the first that is too large."""
@@ -225,7 +208,7 @@ class Windows(Writer):
         """A window of pooling, padded up to its kernel."""
         rank = self.rank()
         kernel, stride = self.axes(rank, 1, 4), self.axes(rank, 1, 4)
-        dilation = self.axes(rank, 1, 3) if self.chance(0.3) else (1,)
+        dilation = self.dilation(rank)
         highs = tuple(at(kernel, axis) - 1 for axis in range(rank))
         return _Window(rank, kernel, stride, dilation, self.padding(rank, highs, 0.3, 0.35))
 
@@ -235,10 +218,8 @@ class Windows(Writer):
         """What every pooling shares."""
         rank, ceil, channels = window.rank, self.chance(0.5), self.rng.randint(1, 3)
         text = self.written(
-            self.word(kind, rank),
-            Option("kernel", by(window.kernel), "k", True),
-            Option("stride", by(window.stride), "s", True),
-            Option("padding", window.padding.text, "p", True),
+            self.named(kind, rank),
+            *window_options(window.kernel, by(window.stride), window.padding.text),
             Option("dilation", "" if kind == "lppool" else self.unless(window.dilation), "d"),
             Option("ceil", self.flag(ceil, False)),
             *options,
@@ -249,10 +230,10 @@ class Windows(Writer):
             return graph.node(POOLS[kind], x, **given)
 
         def least(axis: int) -> int:
-            slack = at(window.stride, axis) - 1 if ceil and self.chance(0.7) else 0
+            slack = self.slack(ceil, window.stride, axis)
             return window.least(axis) - (0 if window.padding.same else slack)
 
-        sides = tuple(self.near(least(axis), rank) for axis in range(rank))
+        sides = self.around(least, rank)
 
         def says(opset: int) -> Sizes:
             found = (_pooled(n, window, axis, ceil, opset > 21) for axis, n in enumerate(sides))
@@ -265,7 +246,7 @@ class Windows(Writer):
         rank = self.rank()
         kinds = {"globalavgpool": "GlobalAveragePool", "globalmaxpool": "GlobalMaxPool"}
         kind, op = self.rng.choice(list(kinds.items()))
-        part = Part(kind, self.word(kind, rank), lambda graph, x, sizes: graph.node(op, x))
+        part = Part(kind, self.named(kind, rank), lambda graph, x, sizes: graph.node(op, x))
         return (self.rng.randint(1, 6), *self.sides(rank)), part
 
 

@@ -47,7 +47,6 @@ INPUT that is one side without channels before a window or lrn, and sizes below 
 
 from __future__ import annotations
 
-import json
 import random
 import sys
 import warnings
@@ -59,15 +58,12 @@ from typing import NamedTuple
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import torch
+from oracles.drawing import Rejected, Sizes, rejecting
+from oracles.record import Row, distinct, main, write
 from oracles.torch_nets import Nets
-from oracles.torch_parts import Draw, Part, Rejected, Sizes
+from oracles.torch_parts import Draw, Part
 from torch import Tensor, nn
 
-#: What a line gives: ``line`` and ``output``, ``parameters``, ``buffers`` and
-#: ``tensors``; ``output`` alone, and None, where it is rejected.
-Row = dict[str, object]
-
-RECORD = Path(__file__).resolve().parent.parent / "data" / "torch_layers.jsonl"
 RECORD_SEED = 20_260
 RECORD_DRAWS = 4_700
 REJECTIONS = (
@@ -81,7 +77,10 @@ REJECTIONS = (
 
 
 class Answer(NamedTuple):
-    """What torch says to a line: the row to compare, and why it rejected it."""
+    """What torch says to a line: the row to compare, and why it rejected it.
+
+    A row has ``output``, ``parameters``, ``buffers`` and ``tensors``.
+    """
 
     row: Row
     reason: str
@@ -134,21 +133,17 @@ class _Run:
         assert part.merge is not None, part.text
         if part.kind == "aux":
             self.counts["parameters"] = before
-        try:
+        with rejecting(REJECTIONS):
             return part.merge(outputs if len(outputs) > 1 else [*outputs, x])
-        except REJECTIONS as error:
-            raise Rejected(f"{type(error).__name__}: {error}") from error
 
     def _layer(self, part: Part, x: Tensor, name: str) -> Tensor:
         """Every exception that torch raises is a rejection, of whatever type it is."""
         assert part.build is not None, part.text
-        try:
+        with rejecting(REJECTIONS):
             module = part.build(tuple(x.shape[1:])).eval()
             if part.tied:
                 _tie(module, self.tensors.get(f"{part.tied}.weight"))
             output = part.call(module, x)
-        except REJECTIONS as error:
-            raise Rejected(f"{type(error).__name__}: {error}") from error
         if not output.numel():
             raise Rejected("by definition: no value comes out")
         for kind, found in (
@@ -236,21 +231,14 @@ class _Drawer(Nets):
 
 def record_rows() -> list[Row]:
     """The rows of the recorded table, each line once."""
-    rows = (answer(draw).row for draw in draws(RECORD_DRAWS, RECORD_SEED))
-    return list({row["line"]: row for row in rows}.values())
+    return distinct(answer(draw).row for draw in draws(RECORD_DRAWS, RECORD_SEED))
 
 
 def record() -> None:
     """Write the recorded table."""
-    rows = record_rows()
-    text = "".join(json.dumps(row, separators=(",", ":")) + "\n" for row in rows)
-    RECORD.write_text(text, encoding="utf-8")
-    refused = sum(row["output"] is None for row in rows)
-    print(f"{len(rows):,} rows, {refused:,} of them rejected, torch {torch.__version__}")
+    torch.set_num_threads(1)
+    write("torch", record_rows(), f"torch {torch.__version__}")
 
 
 if __name__ == "__main__":
-    torch.set_num_threads(1)
-    if sys.argv[1:] != ["--record"]:
-        sys.exit("usage: python tests/oracles/torch_layers.py --record")
-    record()
+    main("torch", record)

@@ -5,16 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
-from oracles.torch_parts import (
-    Drawn,
-    Merge,
-    Option,
-    Part,
-    Rejected,
-    Sizes,
-    by,
-    torch_class,
-)
+from oracles.drawing import Option, Rejected, Sizes, bracketed, by
+from oracles.torch_parts import Drawn, Merge, Part, torch_class
 from oracles.torch_sequences import Sequences
 from oracles.torch_spatial import Spatial
 from oracles.torch_values import Values
@@ -30,7 +22,6 @@ class Nets(Windows, Spatial, Values, Sequences):
 
     def chain(self) -> Chain:
         """A window and what commonly comes behind it."""
-        sizes, first = self.rng.choice((self.conv, self.maxpool, self.convtranspose))()
         followers: tuple[Callable[[], Part], ...] = (
             self.bn_part,
             self.gn_part,
@@ -45,12 +36,10 @@ class Nets(Windows, Spatial, Values, Sequences):
             lambda: self.upsample()[1],
             lambda: self.crop()[1],
         )
-        parts = (self.rng.choice(followers)() for _ in range(self.rng.randint(1, 3)))
-        return sizes, [first, *parts]
+        return self.followed((self.conv, self.maxpool, self.convtranspose), followers, 3)
 
     def sequence_chain(self) -> Chain:
         """Tokens or steps, and what commonly reads them; at times something that does not."""
-        sizes, first = self.rng.choice((self.embedding, self.embedding, self.recurrent))()
         followers: tuple[Callable[[], Part], ...] = (
             self.position_part,
             self.segment_part,
@@ -62,10 +51,11 @@ class Nets(Windows, Spatial, Values, Sequences):
             lambda: self.dense_part(self.rng.randint(1, 6)),
             lambda: self.conv()[1],
         )
-        parts = [self.rng.choice(followers)() for _ in range(self.rng.randint(1, 3))]
+        firsts = (self.embedding, self.embedding, self.recurrent)
+        sizes, parts = self.followed(firsts, followers, 3)
         if self.chance(0.4):
             parts.append(self.step_part())
-        return sizes, [first, *parts]
+        return sizes, parts
 
     def tied(self) -> Chain:
         """A dense layer with the weight of one before it, or its transpose; or one that differs."""
@@ -87,15 +77,7 @@ class Nets(Windows, Spatial, Values, Sequences):
 
     def residual(self) -> Drawn:
         """A main branch that mostly keeps the shape, with a shortcut or without."""
-        sizes = (self.rng.randint(1, 4), *self.sides(self.rank(), 7))
-        stride = self.rng.choice((1, 1, 1, 2)) if self.chance(0.5) else 1
-        out = self.rng.randint(1, 4) if self.chance(0.5) else sizes[0]
-        if stride == 1 and out == sizes[0] and self.chance(0.6):
-            branches = [self.branch(out, 1)]
-        else:
-            branches = [self.branch(out, stride), self.branch(out, stride)]
-            if self.chance(0.25):
-                branches[1] = self.branch(self.rng.choice((1, out, out + 1)), stride)
+        sizes, branches = self.shortcut((1, 1, 1, 2), self.branch)
         return sizes, _branched("residual", "residual", branches, _sum)
 
     def concat(self) -> Drawn:
@@ -182,7 +164,7 @@ class Nets(Windows, Spatial, Values, Sequences):
         bias = self.chance(0.6)
         text = self.written(
             "conv",
-            *self.window_options(out, (kernel,), (stride,), self.unless((padding,), 0)),
+            *self.conv_options(out, (kernel,), (stride,), self.unless((padding,), 0)),
             Option("bias", self.flag(bias, True)),
         )
 
@@ -194,8 +176,7 @@ class Nets(Windows, Spatial, Values, Sequences):
 
 
 def _branched(kind: str, word: str, branches: list[tuple[Part, ...]], merge: Merge) -> Part:
-    inside = " | ".join(" ".join(part.text for part in branch) for branch in branches)
-    return Part(kind, f"{word}[{inside}]", None, tuple(branches), merge)
+    return Part(kind, bracketed(word, branches), None, tuple(branches), merge)
 
 
 def _input(outputs: list[Tensor]) -> Tensor:

@@ -6,16 +6,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
-from oracles.torch_parts import (
-    Drawn,
-    Function,
-    Option,
-    Part,
-    Rejected,
-    Sizes,
-    Writer,
-    by,
-)
+from oracles.drawing import Option, Rejected, Sizes, by
+from oracles.torch_parts import Drawn, Function, Part, Writer
 from torch import Tensor, nn
 
 _RECURRENT = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}

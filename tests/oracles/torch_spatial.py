@@ -3,21 +3,14 @@
 from __future__ import annotations
 
 import torch
+from oracles.drawing import Ends, Option, Rejected, Sizes, at, by, ends_text, given
 from oracles.torch_parts import (
     Drawn,
-    Ends,
     Function,
-    Option,
     Part,
-    Rejected,
-    Sizes,
     Writer,
-    at,
     builder,
-    by,
-    ends_text,
     flat_ends,
-    given,
     torch_class,
     zero_pad,
 )
@@ -49,9 +42,7 @@ class Spatial(Writer):
 
     def pad(self) -> Drawn:
         rank = self.rank()
-        ends = self.ends(rank, 4)
-        if self.chance(0.4):
-            ends = tuple((begin, begin) for begin, _ in ends)
+        ends = self.ends(rank, 4, even=0.4)
         word, pinned = self.word("pad", rank)
         text = self.written(word, Option("padding", ends_text(ends), "p", True))
         part = Part("pad", text, lambda sizes: zero_pad(ends, sizes, pinned))
@@ -67,9 +58,7 @@ class Spatial(Writer):
             part = Part("crop", text, lambda sizes: _middle(kept, sizes, pinned))
             least = [at(kept, axis) for axis in range(rank)]
         else:
-            ends = self.ends(rank, 3)
-            if self.chance(0.4):
-                ends = tuple((begin, begin) for begin, _ in ends)
+            ends = self.ends(rank, 3, even=0.4)
             text = self.written(word, Option("margin", ends_text(ends), "p", True))
             part = Part("crop", text, lambda sizes: _cropped(ends, sizes, pinned))
             least = [sum(at(ends, axis)) + 1 for axis in range(rank)]
@@ -144,9 +133,7 @@ class Spatial(Writer):
         return Part("instancenorm", text, build)
 
     def lrn(self) -> Drawn:
-        size = self.rng.randint(1, 7)
-        text = self.rng.choice((f"lrn:{size}", f"lrn:size={size}", f"lrn:{size},k=2"))
-        sizes = (self.rng.randint(1, 6), *self.sides(self.rank(), 6))
+        sizes, text, size = self.local_response()
         return sizes, Part("lrn", text, lambda sizes: nn.LocalResponseNorm(size))
 
 

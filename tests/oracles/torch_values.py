@@ -6,17 +6,8 @@ from collections.abc import Callable
 from math import prod
 
 import torch
-from oracles.torch_parts import (
-    CLASSES,
-    Drawn,
-    Function,
-    Option,
-    Part,
-    Rejected,
-    Sizes,
-    Writer,
-    by,
-)
+from oracles.drawing import DROPOUTS, Option, Rejected, Sizes, by
+from oracles.torch_parts import CLASSES, Drawn, Function, Part, Writer
 from torch import nn
 
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
@@ -54,9 +45,8 @@ class Values(Writer):
 
     def dense_part(self, out: int, tied: str = "") -> Part:
         bias = self.chance(0.7)
-        word, _ = self.word("dense")
         text = self.written(
-            word,
+            self.synonym("dense"),
             Option("out", str(out), positional=True),
             Option("bias", self.flag(bias, True)),
             Option("tied", tied),
@@ -72,12 +62,12 @@ class Values(Writer):
 
     def prelu(self) -> Drawn:
         sizes = self.anything()
-        slopes = self.rng.choice((1, sizes[0], sizes[0], sizes[0] + 1, sizes[-1]))
+        slopes = self.slopes(sizes)
         text = f"prelu:{slopes}" if slopes != 1 or self.chance(0.4) else "prelu"
         return sizes, Part("prelu", text, lambda sizes: nn.PReLU(slopes))
 
     def dropout(self) -> Drawn:
-        share = self.rng.choice(("", "0", "0.5", ".25", "1", "1.0", "1.01", "1.5", "-0.1", "2"))
+        share = self.rng.choice(DROPOUTS)
         pinned = self.rng.choice((1, 2, 3)) if self.chance(0.4) else None
         word = f"dropout{pinned}d" if pinned else "dropout"
         text = self.written(word, Option("p", share, positional=True))
@@ -95,7 +85,7 @@ class Values(Writer):
 
     def bn_part(self, pinned: int | None = None) -> Part:
         affine, track = self.chance(0.7), self.chance(0.7)
-        word, _ = self.word("bn")
+        word = self.synonym("bn")
         text = self.written(
             f"{word}{pinned}d" if pinned else word,
             Option("affine", self.flag(affine, True)),
@@ -119,9 +109,8 @@ class Values(Writer):
 
     def gn_part(self, groups: int = 2) -> Part:
         affine = self.chance(0.7)
-        word, _ = self.word("gn")
         text = self.written(
-            word,
+            self.synonym("gn"),
             Option("groups", str(groups), positional=True),
             Option("affine", self.flag(affine, True)),
             Option("eps", self.rng.choice(("", "", "1e-3"))),
@@ -138,9 +127,8 @@ class Values(Writer):
     def ln_part(self, axes: int = 1) -> Part:
         kind = self.rng.choice(("ln", "ln", "rmsnorm"))
         affine, bias = self.chance(0.75), kind == "ln" and self.chance(0.75)
-        word, _ = self.word(kind)
         text = self.written(
-            word,
+            self.synonym(kind),
             Option("axes", self.unless((axes,)), positional=True),
             Option("affine", self.flag(affine, True)),
             Option("bias", self.flag(bias, True) if kind == "ln" else ""),
@@ -162,12 +150,7 @@ class Values(Writer):
     def reshape(self) -> Drawn:
         """As many values in other sizes; sometimes not quite as many."""
         sizes = self.anything()
-        left, new = prod(sizes), []
-        for _ in range(self.rng.randrange(4)):
-            new.append(self.rng.choice([n for n in range(1, left + 1) if left % n == 0]))
-            left //= new[-1]
-        new.append(left)
-        self.rng.shuffle(new)
+        new = self.factors(prod(sizes))
         if self.chance(0.3):
             new[self.rng.randrange(len(new))] += 1
         for _ in range(self.rng.choice((0, 1, 1, 1, 2))):

@@ -4,22 +4,18 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from oracles.torch_parts import (
-    Drawn,
+from oracles.drawing import (
     Ends,
     Option,
-    Part,
     Sizes,
-    Writer,
     at,
-    builder,
     by,
     covered,
     ends_text,
     given,
-    torch_class,
-    zero_pad,
+    window_options,
 )
+from oracles.torch_parts import Drawn, Part, Writer, builder, torch_class, zero_pad
 from torch import Tensor, nn
 
 
@@ -52,29 +48,18 @@ class _Deconvolution(NamedTuple):
 class Windows(Writer):
     """Convolutions, transposed ones, and pooling by a window."""
 
-    def grouped(self) -> tuple[int, int, int]:
-        """Input channels, output channels and groups, which sometimes do not quite divide."""
-        if self.chance(0.6):
-            return self.rng.randint(1, 4), self.rng.randint(1, 6), 1
-        groups = self.rng.randint(1, 4)
-        inputs, out = groups * self.rng.randint(1, 2), groups * self.rng.randint(1, 2)
-        if self.chance(0.15):
-            inputs += self.rng.choice((-1, 1))
-        elif self.chance(0.15):
-            out += self.rng.choice((-1, 1))
-        return max(inputs, 1), max(out, 1), groups
-
     def conv(self) -> Drawn:
         rank = self.rank()
         inputs, out, groups = self.grouped()
         kernel, stride = self.axes(rank, 1, 4), self.axes(rank, 1, 3)
-        dilation = self.axes(rank, 1, 3) if self.chance(0.3) else (1,)
+        dilation = self.dilation(rank)
         padding, bias = self.conv_padding(rank), self.chance(0.75)
         word, pinned = self.word("conv", rank)
         text = self.written(
             word,
-            *self.window_options(out, kernel, stride, padding.text),
-            *self.conv_options(dilation, groups, bias),
+            *self.conv_options(out, kernel, stride, padding.text),
+            *self.reach_options(dilation, groups),
+            Option("bias", self.flag(bias, True)),
         )
         values = {
             "stride": given(stride),
@@ -95,27 +80,8 @@ class Windows(Writer):
                 return 1
             return covered(kernel, dilation, axis) - sum(at(padding.ends, axis))
 
-        sides = tuple(self.near(least(axis), rank) for axis in range(rank))
+        sides = self.around(least, rank)
         return (inputs, *sides), Part("conv", text, build)
-
-    def window_options(
-        self, out: int, kernel: Sizes, stride: Sizes, padding: str
-    ) -> tuple[Option, ...]:
-        """The arguments that convolutions may have without a name, in their order."""
-        return (
-            Option("out", str(out), positional=True),
-            Option("kernel", by(kernel), "k", True),
-            Option("stride", self.unless(stride), "s", True),
-            Option("padding", padding, "p", True),
-        )
-
-    def conv_options(self, dilation: Sizes, groups: int, bias: bool) -> tuple[Option, ...]:
-        """The arguments that convolutions have by name."""
-        return (
-            Option("dilation", self.unless(dilation), "d"),
-            Option("groups", self.unless((groups,)), "g"),
-            Option("bias", self.flag(bias, True)),
-        )
 
     def conv_padding(self, rank: int) -> _Padding:
         if self.chance(0.1):
@@ -134,7 +100,7 @@ class Windows(Writer):
         numbers = _Deconvolution(
             self.axes(rank, 1, 4),
             self.axes(rank, 1, 3),
-            self.axes(rank, 1, 3) if self.chance(0.3) else (1,),
+            self.dilation(rank),
             self.axes(rank, 0, 3) if self.chance(0.6) else (0,),
         )
         kernel, stride, dilation, padding = numbers
@@ -148,9 +114,10 @@ class Windows(Writer):
         word, pinned = self.word("convtranspose", rank)
         text = self.written(
             word,
-            *self.window_options(out, kernel, stride, "same" if same else self.unless(padding, 0)),
+            *self.conv_options(out, kernel, stride, "same" if same else self.unless(padding, 0)),
             Option("output_padding", "" if asked else self.unless(extra, 0), "op"),
-            *self.conv_options(dilation, groups, bias),
+            *self.reach_options(dilation, groups),
+            Option("bias", self.flag(bias, True)),
             Option("output", by(wanted)),
         )
         values = {
@@ -172,20 +139,6 @@ class Windows(Writer):
 
         return (inputs, *sides), Part("convtranspose", text, build, call=call)
 
-    def output_padding(self, rank: int, stride: Sizes, dilation: Sizes) -> Sizes:
-        """Mostly none; else up to one more than is allowed."""
-        if self.chance(0.5):
-            return (0,)
-        limits = [max(at(stride, axis), at(dilation, axis)) for axis in range(rank)]
-        if self.chance(0.5):
-            limits = [min(limits)]
-        return tuple(
-            self.rng.randint(limit, limit + 1)
-            if self.chance(0.25 / rank)
-            else self.rng.randint(max(limit - 2, 0), limit - 1)
-            for limit in limits
-        )
-
     def output_sizes(self, numbers: _Deconvolution, sides: Sizes) -> Sizes:
         """Sizes that can be asked for, of which there are as many as the stride; or one beside."""
         sizes = []
@@ -206,11 +159,10 @@ class Windows(Writer):
         ceil, counted, same = self.chance(0.45), self.chance(0.6), self.chance(0.01)
         word, pinned = self.word(kind, rank)
         maximum = kind == "maxpool"
+        added = "same" if same else self.unless(padding, 0)
         text = self.written(
             word,
-            Option("kernel", by(kernel), "k", True),
-            Option("stride", by(stride or ()), "s", True),
-            Option("padding", "same" if same else self.unless(padding, 0), "p", True),
+            *window_options(kernel, by(stride or ()), added),
             Option("dilation", self.unless(dilation) if maximum else "", "d"),
             Option("ceil", self.flag(ceil, False)),
             Option("count_include_pad", "" if maximum else self.flag(counted, True)),
@@ -223,10 +175,10 @@ class Windows(Writer):
         }
 
         def least(axis: int) -> int:
-            slack = at(stride or kernel, axis) - 1 if ceil and self.chance(0.7) else 0
+            slack = self.slack(ceil, stride or kernel, axis)
             return covered(kernel, dilation, axis) - 2 * at(padding, axis) - slack
 
-        sides = tuple(self.near(least(axis), rank) for axis in range(rank))
+        sides = self.around(least, rank)
         build = builder(kind, pinned, given(kernel), **values)
         return (self.rng.randint(1, 3), *sides), Part(kind, text, build)
 
@@ -247,7 +199,7 @@ class Windows(Writer):
 
     def maxpool(self) -> Drawn:
         rank = self.rank()
-        dilation = self.axes(rank, 1, 3) if self.chance(0.35) else (1,)
+        dilation = self.dilation(rank, 0.35)
         return self.pooling("maxpool", rank, dilation)
 
     def avgpool(self) -> Drawn:
@@ -270,10 +222,9 @@ class Windows(Writer):
         )
 
         def least(axis: int) -> int:
-            slack = at(stride or kernel, axis) - 1 if ceil and self.chance(0.7) else 0
-            return at(kernel, axis) - slack
+            return at(kernel, axis) - self.slack(ceil, stride or kernel, axis)
 
-        sides = tuple(self.near(least(axis), rank) for axis in range(rank))
+        sides = self.around(least, rank)
         moved = None if stride is None else given(stride)
         build = builder("lppool", pinned, float(norm or 2), given(kernel), moved, ceil)
         return (self.rng.randint(1, 3), *sides), Part("lppool", text, build)
