@@ -58,7 +58,7 @@ class Witness(NamedTuple):
         found: Row = {
             "output": list(sizes),
             "parameters": params.value,
-            "buffers": params.buffers,
+            "buffers": params.buffers + params.auxiliary.buffers,
             "tensors": tensors(params.layers),
         }
         return marks | {key: found[key] for key in self.values}

@@ -21,8 +21,11 @@ def remarks(start: Shape, steps: tuple[Step, ...], convention: Convention) -> li
     """How the input was read where that may surprise, and what layers remark, each once."""
     found = [_reading(start, steps)]
     for step in walk(steps):
-        remark = step.node.layer.note(step.input, convention)
+        layer = step.node.layer
+        remark = layer.note(step.input, convention)
         found.append(remark and f"{step.node.text}: {remark}")
+        if layer.words[0] in convention.absent:
+            found.append(f"{convention.name} has no {layer.words[0]}: the usual rule answers")
     return list(dict.fromkeys(filter(None, found)))
 
 

@@ -55,6 +55,10 @@ def answer(
         error.worked = Failed(start, error, batch, convention)
         error.mend = error.mend or mend(error, start, net, convention)
         raise
+    if any(step.node.layer.ties(step.input, convention) for step in walk(steps)):
+        from dlcalc.answers.counting import count
+
+        count(steps, convention)
     return ShapeResult(start, steps, batch, convention)
 
 
@@ -176,9 +180,9 @@ class ShapeResult(Result):
         for step in walk(self.steps):
             if step.branches or not step.input.symbolic:
                 continue
-            axes = step.node.layer.axes(step.input, self.convention)
-            for size, axis in zip(step.input.spatial, axes, strict=True) if axes else ():
-                needed[size] = max(needed.get(size, 1), axis.low)
+            lows = step.node.layer.lows(step.input, self.convention)
+            for size, low in zip(step.input.spatial, lows, strict=False):
+                needed[size] = max(needed.get(size, 1), low)
         least: dict[str, int] = {}
         for size, low in needed.items():
             if isinstance(size, Polynomial):

@@ -13,6 +13,8 @@ from dlcalc.layers.size import Size, product
 class Activation(Layer):
     """A function of each value; the shape stays."""
 
+    on_each_token = True
+
     def parts(self, shape: Shape, output: Shape) -> Parts:
         return {"activation": product(output.sizes)}
 

@@ -46,6 +46,10 @@ class Layer:
     arguments: ClassVar[tuple[Argument, ...]] = ()
     #: The least and the greatest number of branches in brackets.
     branches: ClassVar[tuple[int, int]] = (0, 0)
+    #: Whether it works on each step of a sequence alone; of branches, if they do.
+    on_each_token: ClassVar[bool] = False
+    #: Whether its branches must.
+    branches_on_each_token: ClassVar[bool] = False
     #: Why its multiply-accumulates are not defined; empty where they are.
     macs_unknown: ClassVar[str] = ""
     #: Whether a lone branch is merged with the layer's own input.
@@ -104,6 +108,10 @@ class Layer:
         """Its map along each spatial axis, or None where outputs see everything or vary."""
         return (IDENTITY,) * len(shape.spatial)
 
+    def lows(self, shape: Shape, convention: Convention) -> tuple[int, ...]:
+        """The least size it takes along each spatial axis; empty where that cannot be told."""
+        return tuple([axis.low for axis in self.axes(shape, convention) or ()])
+
     def formula(self, shape: Shape, convention: Convention) -> str:
         """How the output size comes about, as Python evaluates it; may be empty."""
         return ""
@@ -160,6 +168,10 @@ class Layer:
         """How the merged size comes about; may be empty."""
         return ""
 
+    def depth(self) -> int:
+        """How many layers it stands for."""
+        return 1
+
     def copies(self) -> int:
         """How often the tensors in its brackets exist, stacked along a first axis."""
         return 1
@@ -173,8 +185,7 @@ def known_channels(shape: Shape, word: str) -> Size:
     """The channels, or a refusal where the input left them out."""
     channels = shape.channels
     if channels is None:
-        side = shape.sizes[0]
-        example = f"{side}x{side}x1" if shape.layout == "hwc" else f"1x{side}x{side}"
+        example = "28x28x1" if shape.layout == "hwc" else "1x28x28"
         raise LayerError(
             f"{word} needs the channels, but the input is one side without them",
             f"Give the input with its channels, such as {example}.",

@@ -14,6 +14,9 @@ class Convention(NamedTuple):
 
     name: str
 
+    #: Layers that it has not: they are answered by the usual rule, which is said.
+    absent: frozenset[str]
+
     #: The words that ``padding`` takes on convolution, on pooling and on transposed convolution.
     conv_words: tuple[str, ...]
     pooling_words: tuple[str, ...]
@@ -70,6 +73,10 @@ class Convention(NamedTuple):
     gru_resets_after: bool
     #: An LSTM may project its state.
     projection: bool
+    #: An embedding adds a trained bias to each feature.
+    embedding_bias: bool
+    #: The plain recurrent layer has an output layer of its own behind the state.
+    plain_recurrent_output: bool
     #: A dense layer flattens its input first, or acts on the last axis.
     dense_flattens: bool
     #: Slopes of prelu if nothing is said: one, one a channel, or one a value.
@@ -82,11 +89,14 @@ class Convention(NamedTuple):
     dropout_checks_rank: Literal["never", "1d", "always"]
 
 
+_IN_NONE = {"local", "stochasticpool", "subsample", "rbf", "moe"}
+
 #: torch/nn/modules/conv.py (same needs stride 1), ATen/native/Pool.h (padding, rounding);
 #: torch/nn/functional.py (dropout1d); global pooling is AdaptiveAvgPool with output 1;
 #: torch/nn/modules/rnn.py (two biases).
 TORCH = Convention(
     name="torch",
+    absent=frozenset(),
     conv_words=("same", "valid"),
     pooling_words=("valid",),
     transposed_words=("valid",),
@@ -115,6 +125,8 @@ TORCH = Convention(
     gru_biases=2,
     gru_resets_after=True,
     projection=True,
+    embedding_bias=False,
+    plain_recurrent_output=False,
     dense_flattens=False,
     prelu_slopes="one",
     batch_norm_extra={"num_batches_tracked": ()},
@@ -127,6 +139,7 @@ TORCH = Convention(
 #: keras/src/ops/operation_utils.py (sizes), keras/src/layers/rnn/gru.py (reset_after).
 KERAS = TORCH._replace(
     name="keras",
+    absent=frozenset(_IN_NONE | {"lppool", "lrn", "pixelshuffle", "pixelunshuffle"}),
     conv_words=("same", "valid", "causal"),
     pooling_words=("same", "valid"),
     transposed_words=("same", "valid"),
@@ -155,6 +168,7 @@ KERAS = TORCH._replace(
 #: that hold parameters are those of Keras.
 TF = KERAS._replace(
     name="tf",
+    absent=frozenset(_IN_NONE),
     conv_words=("same", "valid"),
     pads_by_layer=False,
     stride_with_dilation=True,
@@ -167,6 +181,7 @@ TF = KERAS._replace(
 #: onnxruntime/core/providers/cpu/nn/pool_attributes.h asks for.
 ONNX = TORCH._replace(
     name="onnx",
+    absent=frozenset(_IN_NONE | {"adaptiveavgpool", "adaptivemaxpool"}),
     conv_words=("same", "same_upper", "same_lower", "valid"),
     pooling_words=("same", "same_upper", "same_lower", "valid"),
     transposed_words=("same", "same_upper", "same_lower", "valid"),
@@ -194,6 +209,16 @@ ONNX21 = ONNX._replace(name="onnx21", pooling_drops="never")
 #: prelu_layer.cpp, batch_norm_layer.cpp, lstm_layer.cpp (one bias).
 CAFFE = TORCH._replace(
     name="caffe",
+    absent=frozenset(
+        _IN_NONE - {"stochasticpool"}
+        | {"lppool", "adaptiveavgpool", "adaptivemaxpool", "pad", "permute", "upsample"}
+        | {"gru", "attention", "encoder", "decoder", "ln", "gn", "rmsnorm", "instancenorm"}
+        | {"position", "segment", "token", "first", "last", "pixelshuffle", "pixelunshuffle"}
+        | {"relu6", "selu", "gelu", "silu", "mish", "log_sigmoid", "hardsigmoid", "hardswish"}
+        | {"hardtanh", "softplus", "softsign", "log_softmax"}
+    ),
+    embedding_bias=True,
+    plain_recurrent_output=True,
     conv_words=("valid",),
     pooling_words=("valid",),
     transposed_words=("valid",),

@@ -7,7 +7,7 @@ from dlcalc.layers.axis import Axis
 from dlcalc.layers.base import Layer, Parts, Tensors, Ties, known_channels
 from dlcalc.layers.convention import Convention
 from dlcalc.layers.shape import Shape
-from dlcalc.layers.size import Size, product, total
+from dlcalc.layers.size import Size, product
 
 
 class Dense(Layer):
@@ -19,6 +19,7 @@ class Dense(Layer):
     """
 
     words = ("dense", "linear", "fc")
+    on_each_token = True
     arguments = (
         Argument("out", "size", "output features"),
         Argument(
@@ -79,7 +80,7 @@ class Dense(Layer):
         """Parameters if each position along the other axes had weights of its own."""
         if len(output.sizes) == 1:
             return None
-        numbers = total(map(product, self.parameters(shape, convention).values()))
+        numbers = product(self._weight(shape, convention)) + (self.out if self.bias else 0)
         return product(output.sizes[:-1]) * numbers
 
 

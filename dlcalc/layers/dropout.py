@@ -18,6 +18,7 @@ class Dropout(Layer):
     """
 
     words = ("dropout",)
+    on_each_token = True
     pinned = True
     arguments = (Argument("p", "number", "share of the values set to 0", default=0.5),)
     example = "4096 dropout:0.5 dense:10"

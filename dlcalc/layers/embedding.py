@@ -36,7 +36,8 @@ class Embedding(Layer):
         return None
 
     def parameters(self, shape: Shape, convention: Convention) -> Tensors:
-        return {"weight": (self.vocabulary, self.features)}
+        bias: Tensors = {"bias": (self.features,)} if convention.embedding_bias else {}
+        return {"weight": (self.vocabulary, self.features)} | bias
 
     def unshared(self, shape: Shape, output: Shape, convention: Convention) -> Size | None:
         return product(output.sizes) * self.vocabulary
@@ -58,7 +59,7 @@ class Position(SequenceLayer):
         if isinstance(time, int) and isinstance(self.length, int) and time > self.length:
             raise LayerError(
                 f"position has {self.length} rows, but the sequence has {time} steps",
-                f"It fits with position:{time}.",
+                f"It fits with at most {self.length} steps, or with position:{time}.",
             )
         return shape
 

@@ -17,6 +17,7 @@ class Residual(Layer):
     """
 
     words = ("residual",)
+    on_each_token = True
     branches = (1, 2)
     example = "64x56x56 'residual[conv:64,k3,p1 bn relu conv:64,k3,p1 bn] relu'"
 
@@ -33,6 +34,7 @@ class Concat(Layer):
     """Branches side by side along the channels, or along another axis."""
 
     words = ("concat",)
+    on_each_token = True
     arguments = (
         Argument(
             "axis",
@@ -101,6 +103,7 @@ class Multiply(Layer):
     """
 
     words = ("multiply",)
+    on_each_token = True
     branches = (1, 2)
     example = "64x56x56 'multiply[globalavgpool conv:4,k1 relu conv:64,k1 sigmoid]'"
 
@@ -147,6 +150,8 @@ class Moe(Layer):
 
     words = ("moe",)
     merges_input = False
+    branches_on_each_token = True
+    on_each_token = True
     arguments = (
         Argument("experts", "count", "how many nets there are"),
         Argument(

@@ -188,6 +188,7 @@ class LayerNorm(_LastAxesNorm):
     """
 
     words = ("ln", "layernorm")
+    on_each_token = True
     arguments = (
         *_last_axes("a scale and a shift"),
         _FLAG._replace(name="bias", help="train a shift too"),
@@ -209,6 +210,7 @@ class RmsNorm(_LastAxesNorm):
     """
 
     words = ("rmsnorm", "rms")
+    on_each_token = True
     arguments = (
         *_last_axes("a scale"),
         _EPS._replace(help="added to the mean square", default=1e-6),

@@ -107,7 +107,9 @@ class WindowPool(SlidingLayer):
         return min(window.stride - 1, window.extent - window.ends[1] - 1)
 
     def window_formula(self, n: str, window: Window, convention: Convention) -> str:
-        begin, end = window.ends or (0, 0)
+        if window.ends is None:
+            return super().window_formula(n, window, convention)
+        begin, end = window.ends
         k, d, s = window.kernel, window.dilation, window.stride
         covered = f"{k}" if d == 1 else f"{d}*({k} - 1) - 1"
         room = f"({n} + {ends_text(begin, end)} - {covered})"

@@ -13,6 +13,13 @@ from dlcalc.layers.size import Size, counterexample, evaluate, product, quotient
 from dlcalc.layers.window import Ends, each, ends_text, spatial_rank
 
 
+def _axes_as_written(shape: Shape) -> str:
+    """A remark where channels come last, and so are not the first axis."""
+    if shape.layout == "chw" or len(shape.sizes) < 3:
+        return ""
+    return f"the axes of {shape} are taken as they stand, channels last"
+
+
 class Reshape(Layer):
     """The same values in the same order under other sizes; -1 stands for what is left."""
 
@@ -57,6 +64,9 @@ class Reshape(Layer):
             )
         return LayerError(f"whether {given} divides the {values} values depends on the letters")
 
+    def note(self, shape: Shape, convention: Convention) -> str:
+        return _axes_as_written(shape)
+
     def axes(self, shape: Shape, convention: Convention) -> tuple[Axis, ...] | None:
         return None
 
@@ -100,6 +110,9 @@ class Permute(Layer):
                 f"Axes count from 0 and each stands once, as in permute:{reverse}.",
             )
         return shape.with_sizes(tuple(shape.sizes[axis] for axis in self.order))
+
+    def note(self, shape: Shape, convention: Convention) -> str:
+        return _axes_as_written(shape)
 
     def axes(self, shape: Shape, convention: Convention) -> tuple[Axis, ...] | None:
         same = self.order == tuple(range(len(self.order)))
@@ -152,6 +165,10 @@ class Crop(Layer):
     def axes(self, shape: Shape, convention: Convention) -> tuple[Axis, ...] | None:
         return None if self._open(shape) else self._maps(shape)
 
+    def lows(self, shape: Shape, convention: Convention) -> tuple[int, ...]:
+        """The least size along each spatial axis: more than is cut off, or what is kept."""
+        return tuple(axis.low for axis in self._maps(shape))
+
     def formula(self, shape: Shape, convention: Convention) -> str:
         if self._open(shape):
             return ""
@@ -160,10 +177,6 @@ class Crop(Layer):
             for n, axis in zip(shape.spatial, self._maps(shape), strict=True)
         ]
         return "; ".join(dict.fromkeys(shown))
-
-    def note(self, shape: Shape, convention: Convention) -> str:
-        bounds = [f"{n!s} >= {size}" for n, size in self._open(shape)]
-        return f"this holds for {' and '.join(dict.fromkeys(bounds))}" if bounds else ""
 
     def _kept(self, shape: Shape) -> Sizes:
         """The side to keep along each axis; empty where margins were given."""

@@ -64,7 +64,7 @@ class _Recurrent(SequenceLayer):
         if self.layers > MAX_LAYERS:
             raise LayerError(
                 f"{word} takes at most {MAX_LAYERS:,} layers, not {self.layers:,}",
-                f"Repeat the layer instead, as in '2*[{word}:{self.out},layers={MAX_LAYERS}]'.",
+                f"Such as {word}:{self.out},layers=2.",
             )
         if self.biases not in (None, 1, 2):
             raise LayerError(f"biases must be 1 or 2, not {self.biases}", "Write biases=1.")
@@ -119,6 +119,10 @@ class _Recurrent(SequenceLayer):
         """2 if it reads the sequence backwards as well, else 1."""
         return 2 if self.bidirectional else 1
 
+    def depth(self) -> int:
+        """How many layers it stands for: one cell each."""
+        return self.cells
+
     @property
     def cells(self) -> int:
         """Cells at work on each step."""
@@ -168,6 +172,14 @@ class Rnn(_Recurrent):
 
     words = ("rnn",)
     example = "20x50 rnn:128 last dense:2"
+
+    def output_shape(self, shape: Shape, convention: Convention) -> Shape:
+        if convention.plain_recurrent_output:
+            raise LayerError(
+                f"the rnn of {convention.name} ends in an output layer of its own",
+                "Its lstm does not.",
+            )
+        return super().output_shape(shape, convention)
 
     gates = 1
     products = 0

@@ -201,7 +201,9 @@ class SlidingLayer(WindowLayer):
 
     def window_formula(self, n: str, window: Window, convention: Convention) -> str:
         """The output size along one axis as Python evaluates it, without the result."""
-        begin, end = window.ends or (0, 0)
+        if window.ends is None:
+            return f"-(-({n})//{window.stride})"
+        begin, end = window.ends
         covered = f"{window.dilation}*({window.kernel} - 1) - 1"
         return f"({n} + {ends_text(begin, end)} - {covered})//{window.stride} + 1"
 
@@ -259,7 +261,8 @@ def spatial_rank(layer: Layer, shape: Shape) -> int:
     if rank < 1:
         raise LayerError(
             f"{word} needs at least one spatial axis, but gets {shape} features",
-            f"Give it channels and sides, such as {_EXAMPLES[shape.layout]}.",
+            f"Give it channels and sides, such as {_EXAMPLES[shape.layout]}, or bring the "
+            f"features to sides: reshape:{_as_sides(shape)}.",
         )
     if rank > 3:
         raise LayerError(f"{word} moves along at most 3 spatial axes, but gets {shape}")
@@ -270,6 +273,11 @@ def spatial_rank(layer: Layer, shape: Shape) -> int:
             f"Write {word}, which follows its input, or give {form}.",
         )
     return rank
+
+
+def _as_sides(shape: Shape) -> str:
+    """Features as channels of one position each, in the layout of the shape."""
+    return f"1x1x{shape}" if shape.layout == "hwc" else f"{shape}x1x1"
 
 
 def each(values: tuple[T, ...], rank: int, name: str) -> tuple[T, ...]:

@@ -286,7 +286,8 @@ class _Parser:
                 raise self._error(
                     f"{token.text} needs branches in brackets right behind it", token, layer.hint()
                 )
-            return Node(layer, token.text, Place(self.source, token.start, token.end)), 1
+            node = Node(layer, token.text, Place(self.source, token.start, token.end))
+            return node, layer.depth()
         if not most:
             raise self._error(f"{abridged(token.text)} takes no branches", opening)
         branches, layers = self._branches(opening, depth)
@@ -366,5 +367,5 @@ def count(net: Net) -> int:
         if isinstance(item, Group):
             total += item.times * count(item.body)
         else:
-            total += 1 + sum(count(branch) for branch in item.branches)
+            total += item.layer.depth() + sum(count(branch) for branch in item.branches)
     return total

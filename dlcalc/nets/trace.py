@@ -83,6 +83,18 @@ def trace(
     return tuple(steps)
 
 
+def _check_tokens(node: Node) -> None:
+    """Refuse layers in which the steps of a sequence look at one another."""
+    for branch in node.branches:
+        for inside, _ in unroll(branch):
+            if not inside.layer.on_each_token:
+                raise LayerError(
+                    f"an expert works on each token alone, which {inside.layer.words[0]} does not",
+                    f"Put {inside.layer.words[0]} before or behind {node.layer.words[0]}.",
+                )
+            _check_tokens(inside)
+
+
 def _branched(
     node: Node, place: Place, shape: Shape, convention: Convention, before: list[Step]
 ) -> tuple[tuple[tuple[Step, ...], ...], Shape]:
@@ -90,6 +102,8 @@ def _branched(
     branches: list[tuple[Step, ...]] = []
     # The reader of a built-in net knows only the word that named it.
     named = place if place is not node.place else None
+    if node.layer.branches_on_each_token:
+        _check_tokens(node)
     for number, branch in enumerate(node.branches):
         try:
             branches.append(trace(branch, shape, convention, named))

@@ -107,6 +107,12 @@ _SHORT_STARTS = tuple("0123456789_-+")
 
 
 def _unknown_key(cls: type[Layer], name: str, key: str, value: str) -> LayerError:
+    for argument in cls.arguments:
+        if not value and registry.normal(key.lower()) == registry.normal(argument.name):
+            example = {"flag": "yes", "name": "embedding1"}.get(argument.kind, "2")
+            return LayerError(
+                f"{argument.name} needs a value", f"Write it as in {argument.name}={example}."
+            )
     rule = f"{name} has no argument {abridged(key) or 'without a name'}"
     meant = _meant_argument(cls, key, value.lstrip(":"))
     return LayerError(rule, f"Did you mean {abridged(meant)}?" if meant else _keys(cls))
@@ -128,6 +134,8 @@ def _meant_argument(cls: type[Layer], key: str, value: str) -> str:
 
 def _keys(cls: type[Layer]) -> str:
     shown = [f"{a.name} ({a.short})" if a.short else a.name for a in cls.arguments]
+    if len(shown) == 1:
+        return f"Its only argument is {shown[0]}."
     return f"Its arguments are {', '.join(shown)}." if shown else f"{cls.words[0]} takes none."
 
 
@@ -143,6 +151,15 @@ _ELSEWHERE = {
     "maxpooling": "maxpool:2",
     "averagepooling": "avgpool:2",
     "batchnormalization": "bn",
+    "mul": "multiply[... | ...]",
+    "se": "'multiply[globalavgpool conv:4,k1 relu conv:64,k1 sigmoid]' on 64 channels",
+    "view": "reshape, as in 768x14x14 reshape:768x-1",
+    "transpose": "permute, as in 768x196 permute:1x0",
+    "slice": "crop:1 for positions, or select:0x1x2 for channels",
+    "mha": "attention, as in 128x768 attention:12",
+    "multiheadattention": "attention, as in 128x768 attention:12",
+    "transformerencoderlayer": "encoder, as in 128x768 encoder:12",
+    "transformerdecoderlayer": "decoder, as in 128x768 decoder:12",
 }
 
 

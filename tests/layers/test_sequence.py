@@ -116,7 +116,8 @@ def test_position_must_be_long_enough() -> None:
     assert counted(Position(), (197, 768)) == counted(Position(length=197), (197, 768)) == 151_296
     said = refusal(Position, (197, 768), TORCH, length=196)
     assert said == (
-        "position has 196 rows, but the sequence has 197 steps. It fits with position:197."
+        "position has 196 rows, but the sequence has 197 steps. "
+        "It fits with at most 196 steps, or with position:197."
     )
     T = letter("T")
     assert counted(Position(), (T, 768)) == 768 * T
