@@ -141,7 +141,8 @@ def _show_rich(blocks: list[Block], stream: TextIO, color: str) -> None:
         for alignment, width in zip(block.columns, widths, strict=True):
             table.add_column(justify="right" if alignment == "r" else "left", width=width)
         for row in block.rows:
-            table.add_row(*map(Text, row.cells), style=_STYLES[row.role])
+            label = _broken(row.cells[0], widths[0])
+            table.add_row(*map(Text, (label, *row.cells[1:])), style=_STYLES[row.role])
         console.print(table)
 
 
@@ -157,6 +158,8 @@ def _fitting(block: Block, room: int) -> list[int] | None:
     cells = [[row.cells[c] for row in block.rows if c < len(row.cells)] for c in columns]
     widths = [max(map(display_width, column), default=0) for column in cells]
     least = [max(map(_longest_word, column), default=0) for column in cells]
+    # A layer's arguments may go on in the next line.
+    least[0] = max([_longest_word(_broken(cell, 0)) for cell in cells[0]], default=0)
     while sum(widths) + _GAP * len(widths) > room:
         widest = max(columns, key=lambda c: widths[c] - least[c])
         if widths[widest] == least[widest]:
@@ -165,8 +168,25 @@ def _fitting(block: Block, room: int) -> list[int] | None:
     return widths
 
 
+def _broken(label: str, width: int) -> str:
+    """A label broken behind commas into lines of that width, later ones a little further in."""
+    if display_width(label) <= width or "," not in label:
+        return label
+    further = " " * (len(label) - len(label.lstrip()) + 2)
+    lines = [""]
+    for piece in label.replace(",", ",\0").split("\0"):
+        if lines[-1].strip() and display_width(lines[-1] + piece) > width:
+            lines.append(further)
+        lines[-1] += piece
+    return "\n".join(lines)
+
+
 def _longest_word(cell: str) -> int:
     """The width that no word of a cell exceeds, the first with its indentation."""
-    indent = len(cell) - len(cell.lstrip())
-    words = cell.split() or [""]
+    return max(map(_longest_of_line, cell.splitlines() or [""]))
+
+
+def _longest_of_line(line: str) -> int:
+    indent = len(line) - len(line.lstrip())
+    words = line.split() or [""]
     return max(indent + display_width(words[0]), *map(display_width, words))

@@ -6,7 +6,7 @@ import re
 from typing import NamedTuple
 
 from dlcalc.errors import LayerError, abridged
-from dlcalc.layers.shape import MAX_SIZE
+from dlcalc.layers.shape import MAX_AXES, MAX_SIZE
 from dlcalc.layers.size import Size, letter
 
 #: One number for every axis, or one for each.
@@ -22,7 +22,6 @@ PADDING_WORDS = ("same", "valid", "same_upper", "same_lower", "causal")
 _DECIMAL = r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?"
 _NAME = r"[a-z][a-z0-9_.]*"
 _DIGITS = len(str(MAX_SIZE))
-_MAX_AXES = 8
 # Channels to keep are written one by one: more than axes, but not without end.
 _MAX_LIST = 1_000
 
@@ -75,9 +74,9 @@ def _sizes(argument: Argument, word: str) -> Sizes:
 
 
 def _shape(argument: Argument, word: str) -> tuple[Size, ...]:
-    parts = word.split("x", _MAX_AXES)
-    if len(parts) > _MAX_AXES:
-        raise LayerError(f"{argument.name} may have at most {_MAX_AXES} axes")
+    parts = word.split("x", MAX_AXES)
+    if len(parts) > MAX_AXES:
+        raise LayerError(f"{argument.name} may have at most {MAX_AXES} axes")
     if parts.count("-1") > 1:
         raise LayerError(f"{argument.name} may leave one size to be worked out as -1, not more")
     return tuple(-1 if part == "-1" else _size(argument, part) for part in parts)
@@ -89,7 +88,7 @@ def _padding(argument: Argument, word: str) -> Padding:
     if word.lower() in PADDING_WORDS:
         raise LayerError(f"{argument.name} must be written small", f"Write {word.lower()}.")
     ends = []
-    for axis in word.split("x", _MAX_AXES):
+    for axis in word.split("x", MAX_AXES):
         begin, plus, end = axis.partition("+")
         first = _whole(argument, begin)
         ends.append((first, _whole(argument, end) if plus else first))

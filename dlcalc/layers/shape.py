@@ -14,6 +14,8 @@ Kind = Literal["whole", "open", "side"]
 
 #: No size on the way through a net may be larger: 10**12.
 MAX_SIZE = 1_000_000_000_000
+#: No shape may have more axes.
+MAX_AXES = 8
 
 
 class Shape:
@@ -122,7 +124,11 @@ def sizes_text(sizes: tuple[Size, ...]) -> str:
 
 
 def check_sizes(shape: Shape) -> None:
-    """Refuse a shape with a size beyond `MAX_SIZE`."""
+    """Refuse a shape with a size beyond `MAX_SIZE`, or with more than `MAX_AXES` axes."""
+    if len(shape.sizes) > MAX_AXES:
+        raise LayerError(
+            f"the output would have {len(shape.sizes)} axes; at most {MAX_AXES} are taken"
+        )
     for size in shape.sizes:
         numbers = [size] if isinstance(size, int) else size.terms.values()
         if max(map(abs, numbers)) > MAX_SIZE:

@@ -202,7 +202,7 @@ class SlidingLayer(WindowLayer):
     def window_formula(self, n: str, window: Window, convention: Convention) -> str:
         """The output size along one axis as Python evaluates it, without the result."""
         if window.ends is None:
-            return f"-(-({n})//{window.stride})"
+            return f"-(-{n if n.isalnum() else f'({n})'}//{window.stride})"
         begin, end = window.ends
         covered = f"{window.dilation}*({window.kernel} - 1) - 1"
         return f"({n} + {ends_text(begin, end)} - {covered})//{window.stride} + 1"

@@ -18,6 +18,8 @@ def mend(error: TraceError, shape: Shape, net: Net, convention: Convention = TOR
     """The input or the padding with which the whole net works; may be empty."""
     if error.misfit is None:
         return ""
+    if any(level.node.layer.auxiliary for level in error.trail[:-1]):
+        return "It is in an auxiliary head, which works in training only."
     ways = []
     least = least_input(error, shape, net, convention)
     if least is not None:

@@ -19,7 +19,7 @@ from typing import NamedTuple
 from dlcalc.errors import InputError, NotationError, Place, Source, abridged
 from dlcalc.layers import registry
 from dlcalc.layers.base import Layer
-from dlcalc.layers.shape import MAX_SIZE, Layout, Shape
+from dlcalc.layers.shape import MAX_AXES, MAX_SIZE, Layout, Shape
 from dlcalc.layers.size import Size, letter
 from dlcalc.nets import zoo
 from dlcalc.nets.files import read_source
@@ -27,7 +27,6 @@ from dlcalc.nets.word import WordError, meant_layer, read_word
 
 MAX_DEPTH = 100
 MAX_LAYERS = 100_000
-MAX_AXES = 8
 
 
 class Node(NamedTuple):
