@@ -8,6 +8,7 @@ wrong, and asides.
 from __future__ import annotations
 
 import os
+import re
 import sys
 from contextlib import suppress
 from typing import NamedTuple, TextIO
@@ -131,7 +132,7 @@ def _show_rich(blocks: list[Block], stream: TextIO, color: str) -> None:
         width=None if stream.isatty() else 10_000,
     )
     for block in blocks:
-        widths = _fitting(block, console.width)
+        widths = _fitting(block, console.width) or _fitting(block, console.width, breaking=True)
         if widths is None:
             # Too narrow to wrap by column without breaking a number: as in a pipe.
             for line, row in zip(aligned(block), block.rows, strict=True):
@@ -146,11 +147,12 @@ def _show_rich(blocks: list[Block], stream: TextIO, color: str) -> None:
         console.print(table)
 
 
-def _fitting(block: Block, room: int) -> list[int] | None:
+def _fitting(block: Block, room: int, breaking: bool = False) -> list[int] | None:
     """The widths of the columns on a terminal, wrapped where they must be.
 
     None if that would break a word, and for a lone column, which is a text of
-    its own: the terminal wraps it, and it can be copied whole.
+    its own: the terminal wraps it, and it can be copied whole. With ``breaking``
+    a layer's arguments may go on in the next line.
     """
     columns = range(len(block.columns))
     if len(columns) == 1:
@@ -158,8 +160,8 @@ def _fitting(block: Block, room: int) -> list[int] | None:
     cells = [[row.cells[c] for row in block.rows if c < len(row.cells)] for c in columns]
     widths = [max(map(display_width, column), default=0) for column in cells]
     least = [max(map(_longest_word, column), default=0) for column in cells]
-    # A layer's arguments may go on in the next line.
-    least[0] = max([_longest_word(_broken(cell, 0)) for cell in cells[0]], default=0)
+    if breaking:
+        least[0] = max([_longest_word(_broken(cell, 0)) for cell in cells[0]], default=0)
     while sum(widths) + _GAP * len(widths) > room:
         widest = max(columns, key=lambda c: widths[c] - least[c])
         if widths[widest] == least[widest]:
@@ -174,7 +176,7 @@ def _broken(label: str, width: int) -> str:
         return label
     further = " " * (len(label) - len(label.lstrip()) + 2)
     lines = [""]
-    for piece in label.replace(",", ",\0").split("\0"):
+    for piece in re.split("(?<=,)(?=[a-z])", label):
         if lines[-1].strip() and display_width(lines[-1] + piece) > width:
             lines.append(further)
         lines[-1] += piece
