@@ -1,0 +1,1 @@
+"""What each layer does to arrays: a module for each family of `dlcalc.layers`, named alike."""

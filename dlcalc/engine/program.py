@@ -1,0 +1,179 @@
+"""A net compiled once into a flat list of NumPy calls on arrays that stay where they are.
+
+All trained numbers lie in one flat vector, their gradients in a second; the
+tensors are views of them. A training step replays the lists, and pays for no
+graph.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from dlcalc.engine.operation import Array, Parameter, Site, Value, find
+from dlcalc.layers.convention import TORCH, Convention
+from dlcalc.layers.shape import Layout
+from dlcalc.nets.parser import Net, Node, unroll
+
+_FIRST_CAPACITY = 1_024
+
+
+class _Full(Exception):
+    """The flat vectors are too short for the parameters."""
+
+
+class Program:
+    """A net at work on arrays of (batch, *sizes).
+
+    Write into ``input.data``, call `forward`, read ``output.data``. For gradients
+    write the loss's cotangent into ``output.cotangent``, call `backward`, and read
+    ``gradient`` (flat), the ``tensors``' gradients and ``input.cotangent``.
+
+    >>> from dlcalc.answers.network import load_line
+    >>> start, net = load_line("3 dense:2 tanh")
+    >>> program = Program(net, start.sizes, batch=4)
+    >>> program.parameters.size, program.output.data.shape
+    (8, (4, 2))
+    """
+
+    def __init__(
+        self,
+        net: Net,
+        sizes: tuple[int, ...],
+        *,
+        batch: int = 1,
+        layout: Layout = "chw",
+        convention: Convention = TORCH,
+        dtype: Any = np.float64,
+        training: bool = False,
+        backwards: bool = True,
+        seed: int = 0,
+        capacity: int = _FIRST_CAPACITY,
+    ) -> None:
+        """Compile a net for inputs of these sizes, without the batch.
+
+        ``capacity`` is how many trained numbers are expected; it may be wrong.
+        """
+        self.batch = batch
+        self.layout = layout
+        self.convention = convention
+        self.dtype = np.dtype(dtype)
+        self.training = training
+        self.backwards = backwards
+        self.seed = seed
+        while True:
+            try:
+                self._compile(net, sizes, capacity)
+                return
+            except _Full:
+                capacity *= 4
+
+    def _compile(self, net: Net, sizes: tuple[int, ...], capacity: int) -> None:
+        self.generator = np.random.default_rng(self.seed)
+        self.forward_calls: list[Callable[[], object]] = []
+        self.backward_calls: list[Callable[[], object]] = []
+        self.tensors: dict[str, Parameter] = {}
+        self.statistics: dict[str, Array] = {}
+        self.multiplications: dict[str, int] = {}
+        #: Each layer's name, itself and its output, in the order in which they run.
+        self.trail: list[tuple[str, Node, Value]] = []
+        self._flat = np.zeros(capacity, self.dtype)
+        self._flat_gradient = np.zeros(capacity if self.backwards else 0, self.dtype)
+        self._used = 0
+        data = np.zeros((self.batch, *sizes), self.dtype)
+        self.input = Value(data, np.zeros_like(data) if self.backwards else None)
+        self.output = self._chain(net, self.input, "", Counter())
+        self.backward_calls.reverse()
+        self.parameters = self._flat[: self._used]
+        self.gradient = self._flat_gradient[: self._used]
+
+    def forward(self) -> Array:
+        """Run the net on what ``input.data`` holds."""
+        for call in self.forward_calls:
+            call()
+        return self.output.data
+
+    def backward(self) -> Array:
+        """From ``output.cotangent`` to all gradients; `forward` must have run."""
+        for call in self.backward_calls:
+            call()
+        return self.gradient
+
+    def parameter(self, name: str, sizes: tuple[int, ...]) -> Parameter:
+        """The next part of the flat vectors as a tensor."""
+        first = self._used
+        last = first + int(np.prod(sizes, dtype=np.int64))
+        if last > self._flat.size:
+            raise _Full
+        self._used = last
+        gradient = self._flat_gradient if self.backwards else self._flat
+        found = Parameter(
+            self._flat[first:last].reshape(sizes), gradient[first:last].reshape(sizes)
+        )
+        self.tensors[name] = found
+        return found
+
+    def tied(self, site: Site, name: str, key: str) -> Parameter:
+        """Another layer's tensor, looked for from the site's own brackets outwards."""
+        scope = site.name.rpartition(".")[0]
+        while scope and f"{scope}.{name}.{key}" not in self.tensors:
+            scope = scope.rpartition(".")[0]
+        owner = self.tensors[f"{scope}.{name}.{key}" if scope else f"{name}.{key}"]
+        own = Parameter(owner.value, np.zeros_like(owner.gradient))
+        # The owner stands before, so its backward calls come later and write: add behind them.
+        self.backward_calls.insert(0, lambda: np.add(owner.gradient, own.gradient, owner.gradient))
+        return own
+
+    def statistic(self, name: str, sizes: tuple[int, ...], fill: float) -> Array:
+        """A tensor that is kept but not trained."""
+        self.statistics[name] = np.full(sizes, fill, self.dtype)
+        return self.statistics[name]
+
+    def _chain(self, net: Net, x: Value, prefix: str, ordinals: Counter[str]) -> Value:
+        for node, _ in unroll(net):
+            kind = node.layer.words[0]
+            ordinals[kind] += 1
+            x = self._step(node, x, f"{prefix}{kind}{ordinals[kind]}")
+        return x
+
+    def _step(self, node: Node, x: Value, name: str) -> Value:
+        """One layer; its backward calls stand before those of the layers before it."""
+        layer = node.layer
+        inputs = (x,)
+        if node.branches:
+            inner: Counter[str] = Counter()
+            heads = [self._copied(x) for _ in node.branches]
+            self._before([lambda: _add_up([head.cotangent for head in heads], x.cotangent)])
+            inputs = tuple(
+                [
+                    self._chain(branch, head, f"{name}.", inner)
+                    for branch, head in zip(node.branches, heads, strict=True)
+                ]
+            )
+            if len(inputs) == 1:
+                heads.append(self._copied(x))
+                inputs = (*inputs, heads[-1])
+        site = Site(self, layer, name, inputs, self.layout)
+        y = find(type(layer)).build(site)
+        self._before(site.backward_calls)
+        self.trail.append((name, node, y))
+        return y
+
+    def _copied(self, x: Value) -> Value:
+        """The same data with a cotangent of its own, for one of several readers."""
+        return Value(x.data, None if x.cotangent is None else np.zeros_like(x.cotangent))
+
+    def _before(self, calls: list[Callable[[], object]]) -> None:
+        """Put backward calls in front of all that are there; the list is reversed at the end."""
+        self.backward_calls.extend(reversed(calls))
+
+
+def _add_up(parts: list[Any], out: Any) -> None:
+    if out is None:
+        return
+    out[...] = 0
+    for part in parts:
+        np.add(out, part, out)
