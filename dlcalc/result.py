@@ -30,6 +30,8 @@ class Result:
 
     value: object
     notes: Sequence[str] = ()
+    #: How a second computation disagreed, as a sentence; empty if it did not.
+    failure: str = ""
 
     def blocks(self) -> list[Block]:
         """The answer with its work shown, the value in the last row."""

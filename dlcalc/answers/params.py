@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from dlcalc.answers import counting
 from dlcalc.answers.counting import Counted
@@ -19,6 +19,9 @@ from dlcalc.nets.parser import Net
 from dlcalc.nets.trace import Step
 from dlcalc.result import Block, Result
 
+if TYPE_CHECKING:
+    from dlcalc.answers.verify import Verification
+
 #: What is counted beside the products with trained tensors, if nothing else is asked for.
 COUNTED = ("attention", "masked")
 
@@ -34,6 +37,8 @@ def params(
     include: str = "",
     exclude: str = "",
     sharing: bool = False,
+    verify: bool = False,
+    verify_budget: str = "",
 ) -> ParamsResult:
     """How many parameters a net has, tensor by tensor, its multiply-accumulates, its memory.
 
@@ -42,14 +47,19 @@ def params(
     them. ``like`` names the framework whose rules hold. ``batch``, ``dtype`` and
     ``optimizer`` ask for memory in bytes; ``include`` and ``exclude`` say, with
     commas, which of `PARTS` count as multiply-accumulates; ``sharing`` adds what
-    each layer would cost if it shared no weights. Raises `InputError` where the
+    each layer would cost if it shared no weights; ``verify`` runs the net in the
+    engine as well, within ``verify_budget`` such as 2GB,20s. Raises `InputError` where the
     notation is wrong, the input does not fit or its channels are left out.
 
     >>> params("3x32x32 conv:6,k5").value
     456
     """
     asked = question(batch, dtype, optimizer, include, exclude, sharing)
-    return answer(*load(words, layout=layout, file=file), asked, named_convention(like))
+    start, net = load(words, layout=layout, file=file)
+    result = answer(start, net, asked, named_convention(like))
+    if verify:
+        result.verify(net, verify_budget)
+    return result
 
 
 class Question(NamedTuple):
@@ -127,6 +137,7 @@ class ParamsResult(Result):
         self.layers = layers
         self.asked = asked
         self.convention = convention
+        self.verification: Verification | None = None
         self.sums = counting.sums(layers)
         self.auxiliary = counting.auxiliary(layers)
         self.value: Size = self.sums.parameters
@@ -162,6 +173,17 @@ class ParamsResult(Result):
     def notes(self) -> list[str]:  # type: ignore[override]
         """How the input was read where that may surprise, and what layers remark."""
         return remarks(self.start, self.steps, self.convention)
+
+    def verify(self, net: Net, budget: str = "") -> None:
+        """Let the engine witness the answer. Raises `InputError` for a budget that is none."""
+        from dlcalc.answers.verify import read_budget, verify
+
+        self.verification = verify(self.start, net, self.convention, read_budget(budget))
+
+    @property
+    def failure(self) -> str:  # type: ignore[override]
+        """How the engine disagreed; empty if it did not, or was not asked."""
+        return self.verification.failure if self.verification else ""
 
     def meets(self, expected: str) -> bool:
         """Whether the number is the expected one. Raises `ClaimError` if that is none."""
@@ -203,6 +225,8 @@ class ParamsResult(Result):
             document["kv_cache_per_token"] = self._kv_document()
         if self.asked.memory:
             document["memory"] = self.memory.document()
+        if self.verification is not None:
+            document["verification"] = self.verification.document()
         document["layers"] = self._documents(self.layers)
         if notes := self.notes:
             document["notes"] = notes

@@ -33,7 +33,10 @@ class Table:
         """A row for each layer that has tensors, then the sums."""
         table = [Row(("layer", "output", "parameters", "MACs", ""), "aside")]
         table += self._rows(self.result.layers)
-        return [Block("llrrl", table), Block("lrl", [*self._totals(), *self._answer()])]
+        blocks = [Block("llrrl", table)]
+        if self.result.verification is not None:
+            blocks.append(Block("ll", self.result.verification.rows()))
+        return [*blocks, Block("lrl", [*self._totals(), *self._answer()])]
 
     def _rows(self, layers: tuple[Counted, ...], depth: int = 0) -> list[Row]:
         rows: list[Row] = []

@@ -18,6 +18,8 @@ from dlcalc.result import Block, Result, Row
 if TYPE_CHECKING:
     from fractions import Fraction
 
+    from dlcalc.answers.verify import Verification
+
 
 def shape(
     *words: str,
@@ -25,22 +27,26 @@ def shape(
     batch: int | str | None = None,
     file: str | None = None,
     like: str = "torch",
+    verify: bool = False,
+    verify_budget: str = "",
 ) -> ShapeResult:
     """The shape behind every layer of a net.
 
     ``words`` are an INPUT and a net in the notation, in one string or in many;
     a net from ``file`` stands behind them. ``batch``, a number or a letter,
-    stands before all shapes; ``like`` names the framework whose rules hold. Raises
+    stands before all shapes; ``like`` names the framework whose rules hold; ``verify``
+    runs the net in the engine as well, within ``verify_budget`` such as 2GB,20s. Raises
     `InputError` where the notation is wrong or the input does not fit.
 
     >>> str(shape("3x32x32 conv:6,k5 maxpool:2").value)
     '6x14x14'
     """
-    return answer(
-        *load(words, layout=layout, file=file),
-        batch=size_option("batch", batch),
-        convention=named_convention(like),
-    )
+    start, net = load(words, layout=layout, file=file)
+    convention = named_convention(like)
+    result = answer(start, net, batch=size_option("batch", batch), convention=convention)
+    if verify:
+        result.verify(net, verify_budget)
+    return result
 
 
 def answer(
@@ -76,12 +82,24 @@ class ShapeResult(Result):
         self.steps = steps
         self.batch = batch
         self.convention = convention
+        self.verification: Verification | None = None
         self.value: Batched = Batched(steps[-1].output if steps else start, batch)
 
     @property
     def notes(self) -> list[str]:  # type: ignore[override]
         """How the input was read where that may surprise, and what layers remark."""
         return remarks(self.start, self.steps, self.convention)
+
+    def verify(self, net: Net, budget: str = "") -> None:
+        """Let the engine witness the answer. Raises `InputError` for a budget that is none."""
+        from dlcalc.answers.verify import read_budget, verify
+
+        self.verification = verify(self.start, net, self.convention, read_budget(budget))
+
+    @property
+    def failure(self) -> str:  # type: ignore[override]
+        """How the engine disagreed; empty if it did not, or was not asked."""
+        return self.verification.failure if self.verification else ""
 
     def meets(self, expected: str) -> bool:
         """Whether the output is the expected shape. Raises `ClaimError` if that is none."""
@@ -99,8 +117,10 @@ class ShapeResult(Result):
         if limits:
             shown = ", ".join(f"{name} >= {least}" for name, least in limits.items())
             rows.append(Row(("where", shown), "aside"))
-        rows.append(self._row("output", self.steps[-1].output)._replace(role="answer"))
-        return [Block("llll", rows)]
+        output = self._row("output", self.steps[-1].output)._replace(role="answer")
+        if self.verification is None:
+            return [Block("llll", [*rows, output])]
+        return [Block("llll", rows), Block("ll", [*self.verification.rows(), output])]
 
     def document(self) -> dict[str, object]:
         """``input``, ``output`` and ``layers``, as `dlcalc shape --json` prints them."""
@@ -113,6 +133,8 @@ class ShapeResult(Result):
         limits = self._limits()
         if limits:
             document["where"] = limits
+        if self.verification is not None:
+            document["verification"] = self.verification.document()
         if notes := self.notes:
             document["notes"] = notes
         return document

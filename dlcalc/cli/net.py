@@ -61,4 +61,22 @@ def compared(words: tuple[str, ...], settings: dict[str, Any]) -> dict[str, Any]
     return {name: settings[name] for name in ("layout", "file")}
 
 
+def verify_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add ``--verify`` and its budget to a command."""
+    options = (
+        click.option(
+            "--verify", is_flag=True, help="Run the net on real arrays as well, and compare."
+        ),
+        click.option(
+            "--verify-budget",
+            metavar="BYTES,TIME",
+            default="",
+            help="What that may take, such as 2GB,20s.",
+        ),
+    )
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
 _COMPARED = ("layout", "file", "like")

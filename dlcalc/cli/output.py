@@ -45,7 +45,7 @@ def emit(result: Result, form: Form) -> int:
     A malformed expectation is not met. Raises `Unwritable` with the exit code
     if the answer cannot be written.
     """
-    verdict = _verdict(result, form.expect)
+    verdict = " ".join(filter(None, [_verdict(result, form.expect), result.failure]))
     code = 1 if verdict else 0
     if not form.json and not form.quiet:
         for note in result.notes:

@@ -11,7 +11,7 @@ from dlcalc.answers.network import load_line, named_convention
 from dlcalc.answers.params import answer, question
 from dlcalc.answers.params import params as answer_params
 from dlcalc.cli.command import command
-from dlcalc.cli.net import compared, is_stream, net_options
+from dlcalc.cli.net import compared, is_stream, net_options, verify_options
 from dlcalc.cli.output import Form
 from dlcalc.layers.base import PARTS
 from dlcalc.result import Result
@@ -26,6 +26,7 @@ from dlcalc.result import Result
     "dlcalc params gpt2 --dtype bfloat16 --batch 8 --optimizer adamw",
     "dlcalc params 10x50 lstm:128,layers=5 --like keras",
     "dlcalc params 3x32x32 conv:6,k5 --sharing",
+    "dlcalc params lenet5 --verify",
 )
 @net_options
 @click.option("--batch", metavar="N", help="Memory for a batch of N, a number or a letter.")
@@ -34,6 +35,7 @@ from dlcalc.result import Result
 @click.option("--include", metavar="PARTS", default="", help=f"Count as MACs: {', '.join(PARTS)}.")
 @click.option("--exclude", metavar="PARTS", default="", help="Leave these out, such as masked.")
 @click.option("--sharing", is_flag=True, help="What each layer would cost without sharing.")
+@verify_options
 @click.pass_obj
 def params(form: Form, /, words: tuple[str, ...], compare: bool, **settings: Any) -> Result | int:
     """The parameters of a net tensor by tensor, its multiply-accumulates (MACs), its memory.
@@ -50,10 +52,16 @@ def params(form: Form, /, words: tuple[str, ...], compare: bool, **settings: Any
         return answer_params(*words, **settings)
     from dlcalc.cli.stream import answer_lines
 
-    layout, convention = settings.pop("layout"), named_convention(settings.pop("like"))
     settings.pop("file")
+    layout, convention = settings.pop("layout"), named_convention(settings.pop("like"))
+    verify, budget = settings.pop("verify"), settings.pop("verify_budget")
     asked = question(**settings)
-    return answer_lines(
-        lambda line, number: answer(*load_line(line, number, layout=layout), asked, convention),
-        form,
-    )
+
+    def answer_line(line: str, number: int) -> Result:
+        start, net = load_line(line, number, layout=layout)
+        result = answer(start, net, asked, convention)
+        if verify:
+            result.verify(net, budget)
+        return result
+
+    return answer_lines(answer_line, form)

@@ -10,7 +10,7 @@ from dlcalc.answers.network import load_line, named_convention, size_option
 from dlcalc.answers.shape import answer
 from dlcalc.answers.shape import shape as answer_shape
 from dlcalc.cli.command import command
-from dlcalc.cli.net import compared, is_stream, net_options
+from dlcalc.cli.net import compared, is_stream, net_options, verify_options
 from dlcalc.cli.output import Form
 from dlcalc.result import Result
 
@@ -23,10 +23,12 @@ from dlcalc.result import Result
     "dlcalc shape 64x56x56 'residual[conv:64,k3,p1 relu conv:64,k3,p1]'",
     "dlcalc shape 224 conv:64,k3,s2,p=same --like keras",
     "dlcalc shape 1x6x6 maxpool:2,s3,ceil=yes --compare",
+    "dlcalc shape 3x32x32 conv:6,k5,s2 maxpool:2 --verify",
     "dlcalc shape - < questions.txt",
 )
 @net_options
 @click.option("--batch", metavar="N", help="Set a batch of N, a number or a letter, before shapes.")
+@verify_options
 @click.pass_obj
 def shape(
     form: Form, /, words: tuple[str, ...], batch: str | None, compare: bool, **settings: Any
@@ -46,11 +48,13 @@ def shape(
         return answer_shape(*words, batch=batch, **settings)
     from dlcalc.cli.stream import answer_lines
 
-    size, layout = size_option("batch", batch), settings["layout"]
-    convention = named_convention(settings["like"])
-    return answer_lines(
-        lambda line, number: answer(
-            *load_line(line, number, layout=layout), batch=size, convention=convention
-        ),
-        form,
-    )
+    size, convention = size_option("batch", batch), named_convention(settings["like"])
+
+    def answer_line(line: str, number: int) -> Result:
+        start, net = load_line(line, number, layout=settings["layout"])
+        result = answer(start, net, batch=size, convention=convention)
+        if settings["verify"]:
+            result.verify(net, settings["verify_budget"])
+        return result
+
+    return answer_lines(answer_line, form)

@@ -30,6 +30,9 @@ def answer_lines(answer: Answer, form: Form) -> int:
             line = decode(data, f"line {number}") if data is not None else _too_long(number)
             result = answer(line, number) if line.partition("#")[0].strip() else None
             answered = write(number, result, None)
+            if result is not None and result.failure:
+                say(f"dlcalc: line {number}: {result.failure}")
+                code = code or 1
         except InputError as error:
             code = error.exit_code
             answered = write(number, None, error)

@@ -9,12 +9,14 @@ size and its parameters by itself, from the arrays it meets: the algebra in
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache, partial
+from contextlib import suppress
+from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from dlcalc.errors import LayerError
 from dlcalc.layers.base import Layer
 from dlcalc.layers.convention import Convention
 
@@ -73,10 +75,14 @@ def operation(
     return entered
 
 
-@cache
 def find(kind: type[Layer]) -> Operation:
-    """The operation of a kind of layer. Raises `KeyError` if the table has none."""
-    import_module(f"dlcalc.engine.operations.{kind.__module__.rpartition('.')[2]}")
+    """The operation of a kind of layer. Raises `LayerError` if the table has none."""
+    if kind.words[0] not in _TABLE:
+        family = kind.__module__.rpartition(".")[2]
+        with suppress(ModuleNotFoundError):
+            import_module(f"dlcalc.engine.operations.{family}")
+    if kind.words[0] not in _TABLE:
+        raise LayerError(f"the engine cannot run {kind.words[0]}")
     return _TABLE[kind.words[0]]
 
 
@@ -167,7 +173,11 @@ class Site:
         """A view of the value with the channels right behind the batch, whatever the layout."""
         if self.layout == "chw" or value.data.ndim < 3:
             return value
-        return Value(*[None if a is None else np.moveaxis(a, -1, 1) for a in value])
+        cotangent = value.cotangent
+        return Value(
+            np.moveaxis(value.data, -1, 1),
+            None if cotangent is None else np.moveaxis(cotangent, -1, 1),
+        )
 
     def spatial_value(self, channels: int, *sides: int) -> Value:
         """An output of channels and sides, in the layout of the net."""

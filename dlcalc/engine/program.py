@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -50,12 +51,14 @@ class Program:
         dtype: Any = np.float64,
         training: bool = False,
         backwards: bool = True,
+        input_cotangent: bool = True,
         seed: int = 0,
         capacity: int = _FIRST_CAPACITY,
     ) -> None:
         """Compile a net for inputs of these sizes, without the batch.
 
         ``capacity`` is how many trained numbers are expected; it may be wrong.
+        Without ``input_cotangent`` the first layer spares that product.
         """
         self.batch = batch
         self.layout = layout
@@ -63,6 +66,7 @@ class Program:
         self.dtype = np.dtype(dtype)
         self.training = training
         self.backwards = backwards
+        self.input_cotangent = input_cotangent and backwards
         self.seed = seed
         while True:
             try:
@@ -84,7 +88,7 @@ class Program:
         self._flat_gradient = np.zeros(capacity if self.backwards else 0, self.dtype)
         self._used = 0
         data = np.zeros((self.batch, *sizes), self.dtype)
-        self.input = Value(data, np.zeros_like(data) if self.backwards else None)
+        self.input = Value(data, np.zeros_like(data) if self.input_cotangent else None)
         self.output = self._chain(net, self.input, "", Counter())
         self.backward_calls.reverse()
         self.parameters = self._flat[: self._used]
@@ -142,7 +146,7 @@ class Program:
     def _step(self, node: Node, x: Value, name: str) -> Value:
         """One layer; its backward calls stand before those of the layers before it."""
         layer = node.layer
-        inputs = (x,)
+        inputs: tuple[Value, ...] = (x,)
         if node.branches:
             inner: Counter[str] = Counter()
             heads = [self._copied(x) for _ in node.branches]
@@ -159,12 +163,24 @@ class Program:
         site = Site(self, layer, name, inputs, self.layout)
         y = find(type(layer)).build(site)
         self._before(site.backward_calls)
+        if not y.data.flags.c_contiguous:
+            y = self._laid_out(y)
         self.trail.append((name, node, y))
         return y
 
+    def _laid_out(self, y: Value) -> Value:
+        """A copy in memory order of an output that is a view in another: any may be reshaped."""
+        data = np.zeros(y.data.shape, self.dtype)
+        self.forward_calls.append(partial(np.copyto, data, y.data))
+        if not self.backwards:
+            return Value(data, None)
+        cotangent = np.zeros_like(data)
+        self._before([partial(np.copyto, y.cotangent, cotangent)])
+        return Value(data, cotangent)
+
     def _copied(self, x: Value) -> Value:
         """The same data with a cotangent of its own, for one of several readers."""
-        return Value(x.data, None if x.cotangent is None else np.zeros_like(x.cotangent))
+        return Value(x.data, np.zeros_like(x.data) if self.backwards else None)
 
     def _before(self, calls: list[Callable[[], object]]) -> None:
         """Put backward calls in front of all that are there; the list is reversed at the end."""

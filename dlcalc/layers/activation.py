@@ -180,14 +180,25 @@ class Softsign(Activation):
     example = "128 softsign"
 
 
-class Softmax(Activation):
+class _Shares(Activation):
+    """A function of all channels of a position together."""
+
+    on_each_token = False
+
+    def note(self, shape: Shape, convention: Convention) -> str:
+        if len(shape.sizes) != 2 or shape.layout == "hwc":
+            return ""
+        return f"{self.words[0]} runs along the first axis of {shape}, as along channels"
+
+
+class Softmax(_Shares):
     """exp(x) over the sum of exp(x) along the channels or features."""
 
     words = ("softmax",)
     example = "84 dense:10 softmax"
 
 
-class LogSoftmax(Activation):
+class LogSoftmax(_Shares):
     """The logarithm of softmax."""
 
     words = ("log_softmax",)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dlcalc.errors import LayerError
 from dlcalc.layers.argument import Argument
+from dlcalc.layers.axis import Axis
 from dlcalc.layers.base import Layer, Parts, Tensors, known_channels
 from dlcalc.layers.convention import Convention
 from dlcalc.layers.shape import Shape
@@ -64,6 +65,10 @@ class BatchNorm(_TrackedNorm):
     arguments = (_AFFINE, _TRACK, _EPS, _MOMENTUM)
     example = "3x32x32 conv:64,k3,p1,bias=no bn relu"
 
+    def axes(self, shape: Shape, convention: Convention) -> tuple[Axis, ...] | None:
+        """None where mean and variance are those of the batch at hand, not kept ones."""
+        return super().axes(shape, convention) if self.track else None
+
     def output_shape(self, shape: Shape, convention: Convention) -> Shape:
         # On features it is the 1-D form; after a window, a bare side may be of any rank.
         if len(shape.sizes) > 1 or (self.rank not in (None, 1) and shape.kind != "side"):
@@ -87,6 +92,10 @@ class InstanceNorm(_TrackedNorm):
         _MOMENTUM,
     )
     example = "3x256x256 conv:64,k7,p3 instancenorm relu"
+
+    def axes(self, shape: Shape, convention: Convention) -> tuple[Axis, ...] | None:
+        """None where mean and variance are those of all positions, not kept ones."""
+        return super().axes(shape, convention) if self.track else None
 
     def output_shape(self, shape: Shape, convention: Convention) -> Shape:
         spatial_rank(self, shape)
@@ -121,6 +130,10 @@ class GroupNorm(_ChannelNorm):
 
     groups: Size
 
+    def axes(self, shape: Shape, convention: Convention) -> tuple[Axis, ...] | None:
+        """None: mean and variance are those of all positions."""
+        return None if shape.spatial else ()
+
     def output_shape(self, shape: Shape, convention: Convention) -> Shape:
         channels = shape.as_features().channels
         if channels is not None and quotient(channels, self.groups) is None:
@@ -149,6 +162,12 @@ class _LastAxesNorm(_Norm):
     def check(self) -> None:
         # The notation calls it axes, as a method of every layer is called.
         self.__dict__["last"] = self.__dict__.pop("axes")
+
+    def axes(self, shape: Shape, convention: Convention) -> tuple[Axis, ...] | None:
+        """None where positions are normalised together, as they are unless channels are last."""
+        if shape.spatial and not (shape.layout == "hwc" and self.last == 1):
+            return None
+        return super().axes(shape, convention)
 
     def output_shape(self, shape: Shape, convention: Convention) -> Shape:
         word, have = self.words[0], len(shape.sizes)

@@ -1,0 +1,1 @@
+"""The tasks of train-toy: what is learnt, drawn from a seed or read from a file."""
