@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -150,14 +150,6 @@ def patched(monkeypatch: pytest.MonkeyPatch, word: str, around: Any) -> None:
     layer = registry.layer_class(word)
     found = table.find(layer)
     monkeypatch.setitem(table._TABLE, word, found._replace(build=around(found.build)))
-    table.find.cache_clear()
-
-
-@pytest.fixture(autouse=True)
-def _fresh_table() -> Iterator[None]:
-    table.find.cache_clear()
-    yield
-    table.find.cache_clear()
 
 
 def wronged(name: str, target: int, mutation: Mutation) -> Any:
@@ -213,7 +205,6 @@ def targets(line: str, word: str, training: bool, monkeypatch: pytest.MonkeyPatc
         patched(patch, word, around)
         start, net = load_line(line)
         Program(net, start.sizes, batch=2, training=training)
-    table.find.cache_clear()
     return counts[0]
 
 
@@ -246,7 +237,6 @@ def test_a_mistake_is_seen(word: str, mutation: Mutation, monkeypatch: pytest.Mo
             report = checked(line, training=training, samples=2)
             assert not report.passed, "\n".join(report.sentences)
             assert any(t.verdict == "wrong" for t in report.tensors), "\n".join(report.sentences)
-        table.find.cache_clear()
     assert planted
 
 
@@ -269,13 +259,11 @@ def test_a_mistake_in_a_small_gradient_is_seen(
     for target in range(targets(line, word, training, monkeypatch)):
         with monkeypatch.context() as patch:
             patched(patch, word, wronged(name, target, one_entry))
-            table.find.cache_clear()
             wrong = gradient_of(line, training)
             if np.allclose(right, wrong, rtol=1e-9, atol=1e-17):
                 continue
             planted += 1
             assert not checked(line, training=training, samples=2).passed
-        table.find.cache_clear()
     assert planted
 
 
@@ -305,10 +293,8 @@ def test_a_call_left_out_is_seen(word: str, monkeypatch: pytest.MonkeyPatch) -> 
     while index < max(calls[0], 1):
         with monkeypatch.context() as patch:
             patched(patch, word, without(index))
-            table.find.cache_clear()
             if not np.allclose(right, gradient_of(line, training), rtol=1e-9, atol=1e-12):
                 assert not checked(line, training=training, samples=2).passed, index
-        table.find.cache_clear()
         index += 1
 
 
@@ -388,7 +374,6 @@ def test_what_is_wrongly_called_analytic_fails(monkeypatch: pytest.MonkeyPatch) 
     report = checked("3 identity")
     assert not report.passed and "analytic" in report.failures[0]
     monkeypatch.setitem(table._TABLE, "identity", _kinked(False))
-    table.find.cache_clear()
     report = checked("3 identity")
     assert report.passed and report.method == "central differences"
 
