@@ -27,7 +27,10 @@ def dense(site: Site) -> Value:
     if layer.bias:
         bias = site.parameter("bias", out)
         site.then(np.add, results.data, bias.value, results.data)
-        site.back(np.sum, results.cotangent, 0, out=bias.gradient)
+        if site.backwards:
+            # A product with ones sums rows faster than np.sum does.
+            ones = np.ones(len(results.data), results.data.dtype)
+            site.back(np.matmul, ones, results.cotangent, bias.gradient)
     if site.backwards:
         site.back(np.matmul, results.cotangent.T, rows.data, weight.gradient)
         if rows.cotangent is not None:
