@@ -61,7 +61,7 @@ def emit(result: Result, form: Form) -> int:
     except OSError as error:
         raise Unwritable(error, code) from error
     if verdict:
-        say(f"dlcalc: {verdict}")
+        say("\n".join(wrapped(f"dlcalc: {verdict}", message_width())))
     return code
 
 

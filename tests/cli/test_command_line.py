@@ -118,6 +118,8 @@ def test_every_example_in_the_help_runs(run: Run, tmp_path: Path) -> None:
     from dlcalc.cli.group import COMMANDS, EXAMPLES, dlcalc
 
     (tmp_path / "questions.txt").write_text("28 maxpool:2\n")
+    flowers = [f"{n % 9},{n % 4},{'ab'[n % 9 > 4]}" for n in range(50)]
+    (tmp_path / "iris.csv").write_text("\n".join(["sepal,petal,species", *flowers]))
     lines = list(EXAMPLES)
     for name in COMMANDS:
         command = dlcalc.get_command(None, name)  # type: ignore[arg-type]

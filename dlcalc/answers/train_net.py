@@ -1,0 +1,201 @@
+"""The net of a toy training: read, held against the task, and verified before it is trained."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from dlcalc.answers.counting import Counted, count, sums
+from dlcalc.answers.counting import walk as walk_layers
+from dlcalc.answers.remarks import walk
+from dlcalc.answers.train_result import Finding
+from dlcalc.errors import InputError, NotationError, Place, ShapeError, Source
+from dlcalc.layers.convention import TORCH
+from dlcalc.layers.shape import Shape, sizes_text
+from dlcalc.nets.parser import Net, parse, unroll
+from dlcalc.nets.trace import Step, trace
+
+if TYPE_CHECKING:
+    from dlcalc.engine.aim import Aim
+    from dlcalc.engine.program import Program
+    from dlcalc.engine.report import Report
+    from dlcalc.engine.tasks.problem import Problem
+
+#: Larger nets are no toys.
+MAX_PARAMETERS = 10_000_000
+MAX_ACTIVATIONS = 2_000_000
+# Losses that take logits, the layer that they apply themselves, and the loss that does not.
+_LOGITS = {"binary_cross_entropy": "sigmoid", "cross_entropy": "softmax"}
+_CHECKED_BATCH, _CHECKED_SAMPLES = 4, 16
+
+
+class ToyNet(NamedTuple):
+    """A net with its input, what the algebra says of it, and its text without its input."""
+
+    start: Shape
+    net: Net
+    steps: tuple[Step, ...]
+    layers: tuple[Counted, ...]
+    text: str
+
+    @property
+    def parameters(self) -> int:
+        """How many there are."""
+        found = sums(self.layers).parameters
+        assert isinstance(found, int)
+        return found
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """The sizes of the input."""
+        return tuple(size for size in self.start.sizes if isinstance(size, int))
+
+    def verified(self, program: Program, seed: int) -> list[Finding]:
+        """The gradients by the checker; parameters and shapes as they are in a program."""
+        from dlcalc.engine.check import check
+
+        report = check(
+            self.net,
+            self.sizes,
+            batch=_CHECKED_BATCH,
+            training=True,
+            seed=seed,
+            samples=_CHECKED_SAMPLES,
+        )
+        return [_gradients(report), self._parameters(program), self._shapes(program)]
+
+    def _parameters(self, program: Program) -> Finding:
+        claimed = {n: s for layer in walk_layers(self.layers) for n, s in layer.tensors.items()}
+        found = {name: tensor.value.shape for name, tensor in program.tensors.items()}
+        total = program.parameters.size
+        document = {"claimed": self.parameters, "found": total, "tensors": len(found)}
+        other = [n for n in {**claimed, **found} if claimed.get(n) != found.get(n)]
+        if other or total != self.parameters:
+            name = other[0] if other else "all"
+            sentence = f"{name} is {found.get(name)}, not {claimed.get(name)}"
+            return Finding("parameters", False, sentence, document)
+        sentence = f"{total:,} parameters in {len(found)} tensors, as dlcalc params counts"
+        return Finding("parameters", True, sentence, document)
+
+    def _shapes(self, program: Program) -> Finding:
+        claimed = [(step.node.text, step.output.sizes) for step in walk(self.steps)]
+        found = [(node.text, value.data.shape[1:]) for _, node, value in program.trail]
+        document = {"layers": len(found), "output": list(found[-1][1])}
+        for left, right in zip(claimed, found, strict=False):
+            if left != right:
+                sentence = f"{right[0]} gives {sizes_text(right[1])}, not {sizes_text(left[1])}"
+                return Finding("shapes", False, sentence, document)
+        if len(claimed) != len(found):
+            sentence = f"{len(found)} layers ran, not {len(claimed)}"
+            return Finding("shapes", False, sentence, document)
+        layers = "1 layer" if len(found) == 1 else f"each of {len(found)} layers"
+        sentence = f"the output of {layers}, as dlcalc shape says"
+        return Finding("shapes", True, sentence, document)
+
+
+def toy_net(start: str, text: str, *, files: bool = True) -> ToyNet:
+    """The net of a text behind the input of a task. Raises `InputError`."""
+    network = parse(Source(f"{start} {text}"), files=files)
+    assert network.input is not None
+    if not network.net:
+        raise NotationError("the net is empty", mend="Leave it out, or give at least one layer.")
+    try:
+        steps = trace(network.net, network.input, TORCH)
+    except ShapeError as error:
+        if not error.mend:
+            from dlcalc.nets.mend import mend
+            from dlcalc.nets.trace import TraceError
+
+            if isinstance(error, TraceError):
+                error.mend = mend(error, network.input, network.net, TORCH)
+        raise
+    for step in walk(steps):
+        if step.output.kind == "side" or step.input.kind == "side":
+            raise ShapeError(
+                f"{step.node.text} slides over sides, and the input has features alone",
+                place=step.place,
+                mend="Take layers such as dense for it.",
+            )
+    layers = count(steps, TORCH)
+    written = " ".join(node.text for node, _ in unroll(network.net))
+    found = ToyNet(network.input, network.net, steps, layers, written)
+    _refuse_large(found)
+    return found
+
+
+def _refuse_large(toy: ToyNet) -> None:
+    held = sums(toy.layers)
+    for what, size, most in (
+        ("parameters", held.parameters, MAX_PARAMETERS),
+        ("values for one example", held.activations, MAX_ACTIVATIONS),
+    ):
+        if not isinstance(size, int) or size > most:
+            shown = f"{size:,}" if isinstance(size, int) else str(size)
+            raise InputError(f"the net has {shown} {what}; a toy has at most {most:,}")
+
+
+def aimed(toy: ToyNet, problem: Problem, loss: str | None, *, own: bool) -> Aim:
+    """The aim of a problem for a net. Raises `InputError` if its outputs do not suit."""
+    from dlcalc.engine.aim import aim
+
+    last = _last(toy, problem)
+    if loss is None:
+        loss = problem.recipe.loss
+        if not own and problem.kind != "numbers":
+            loss = "binary-cross-entropy" if last == 1 else "cross-entropy"
+    found = aim(loss, problem.kind, problem.outputs, last)
+    ending = toy.steps[-1]
+    word = ending.node.layer.words[0]
+    if _LOGITS.get(found.loss) == word:
+        raise InputError(
+            f"{loss} takes logits and applies {word} itself, but the net ends in it",
+            place=ending.place,
+            mend=f"Leave {word} out, or take --loss mse.",
+        )
+    return found
+
+
+def _last(toy: ToyNet, problem: Problem) -> int:
+    """The last size of the output, if all sizes suit the task."""
+    output = toy.steps[-1].output.sizes
+    ends = [problem.outputs]
+    if problem.kind != "numbers" and problem.outputs == 2:
+        ends.append(1)
+    before = toy.start.sizes[:1] if problem.kind == "sequence of classes" else ()
+    if any(output == (*before, end) for end in ends):
+        return int(str(output[-1]))
+    what = {"numbers": "number", "classes": "classes"}.get(problem.kind, "classes at every step")
+    many = f"{problem.outputs} {what}" + ("s" if what == "number" and problem.outputs > 1 else "")
+    wanted = " or ".join(sizes_text((*before, end)) for end in ends)
+    place: Place = toy.steps[-1].place
+    raise ShapeError(
+        f"the net gives {sizes_text(output)}, but {problem.name} asks for {many}: {wanted}",
+        place=place,
+        mend=_mend(output, before, problem.outputs),
+    )
+
+
+def _mend(output: tuple[object, ...], before: tuple[object, ...], outputs: int) -> str:
+    if len(output) == len(before) + 1 and output[:-1] == before:
+        return f"End it in dense:{outputs}."
+    if before:
+        return f"End it in a layer that keeps the steps, then dense:{outputs}."
+    return f"End it in flatten (last for a sequence), then dense:{outputs}."
+
+
+def _gradients(report: Report) -> Finding:
+    largest = max([tensor.error for tensor in report.tensors if tensor.looked_at], default=0.0)
+    wrong = [t for t in report.tensors if t.verdict == "wrong"]
+    undecided = [t.name for t in report.tensors if t.verdict == "undecided"]
+    document = {
+        "method": report.method,
+        "largest_relative_error": largest,
+        "tensors": len([t for t in report.tensors if t.looked_at]),
+        "undecided": undecided,
+    }
+    if report.failures or wrong:
+        sentence = report.failures[0] if report.failures else str(wrong[0])
+        return Finding("gradients", False, sentence, document)
+    sentence = f"gradients by {report.method}, largest relative error {largest:.1e}"
+    if undecided:
+        sentence += f"; undecided beside kinks: {', '.join(undecided)}"
+    return Finding("gradients", True, sentence, document)

@@ -1,0 +1,89 @@
+"""The command ``dlcalc train-toy``."""
+
+from __future__ import annotations
+
+from inspect import cleandoc
+from typing import Any
+
+import click
+
+from dlcalc.cli.command import command
+from dlcalc.cli.output import Form, emit
+from dlcalc.engine.tasks.index import TASKS
+from dlcalc.result import Result
+
+_OPTIONS = (
+    click.option("--samples", type=int, metavar="N", help="How many examples to draw."),
+    click.option("--noise", type=float, metavar="X", help="How noisy they are."),
+    click.option("--seed", type=int, metavar="N", help="Of everything random.  [default: 0]"),
+    click.option("--data", metavar="FILE", help="Learn a CSV file instead of a task."),
+    click.option("--target", metavar="COLUMN", help="Its column to be predicted, or its number."),
+    click.option("--validation", type=float, metavar="PART", help="Part to be held out."),
+    click.option("--loss", metavar="NAME", help="Such as mse, huber, cross-entropy, hinge."),
+    click.option("--optimizer", metavar="NAME", help="gd, momentum, nesterov, adam, adamw, ..."),
+    click.option("--lr", type=float, metavar="X", help="The learning rate."),
+    click.option("--momentum", type=float, metavar="X", help="Of optimisers that have one."),
+    click.option("--batch", type=int, metavar="N", help="Examples in a step; 0 for all."),
+    click.option("--epochs", type=int, metavar="N", help="Times through the examples."),
+    click.option("--schedule", metavar="TEXT", help="cosine, steps:30,0.1, plateau:10, warmup:5."),
+    click.option("--l1", type=float, metavar="X", help="Add X * sum |w| to the loss."),
+    click.option("--proximal", is_flag=True, default=None, help="Take --l1 by its proximal step."),
+    click.option("--l2", type=float, metavar="X", help="Add X/2 * sum w^2 to the loss."),
+    click.option("--decay", type=float, metavar="X", help="Decoupled decay of the weights."),
+    click.option("--clip-norm", type=float, metavar="X", help="Scale larger gradients to norm X."),
+    click.option("--clip-value", type=float, metavar="X", help="Cut gradients at -X and X."),
+    click.option("--early-stopping", type=int, metavar="N", help="Stop after N idle epochs."),
+    click.option("--initialiser", metavar="NAME", help="Such as he_normal, xavier_uniform."),
+    click.option("--dtype", type=click.Choice(["float64", "float32"]), help="Type of numbers."),
+    click.option("--save", metavar="FILE.npz", help="Keep the training in a file as it goes."),
+    click.option("--resume", metavar="FILE.npz", help="Go on with it, as if never stopped."),
+    click.option("--expect-accuracy", type=float, metavar="X", help="Exit with 1 if it is less."),
+    click.option("--expect-loss", type=float, metavar="X", help="Exit with 1 if it is more."),
+)
+
+
+def _options(function: Any) -> Any:
+    for option in reversed(_OPTIONS):
+        function = option(function)
+    return function
+
+
+def _tasks(function: Any) -> Any:
+    """Put the tasks into the help."""
+    names = ", ".join(
+        f"{name}[:{entry.size.meaning}]" if entry.size else name for name, entry in TASKS.items()
+    )
+    function.__doc__ = f"{cleandoc(function.__doc__)}\n\nTasks: {names}."
+    return function
+
+
+@command(
+    "train-toy",
+    "dlcalc train-toy xor",
+    "dlcalc train-toy moons dense:32 relu dense:2 --l2 1e-3 --early-stopping 10",
+    "dlcalc train-toy spirals --optimizer momentum --lr 0.05 --schedule cosine",
+    "dlcalc train-toy parity:3 -q --expect-accuracy 1",
+    "dlcalc train-toy --data iris.csv --target species",
+    "dlcalc train-toy sine --save sine.npz",
+    "dlcalc train-toy --resume sine.npz --epochs 300",
+)
+@click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="TASK [NET]...")
+@_options
+@click.pass_obj
+@_tasks
+def train_toy(form: Form, /, words: tuple[str, ...], **settings: Any) -> Result | int:
+    """Train a toy net and verify it: its gradients, its parameters, its shapes, its reach.
+
+    NET, in the notation of dlcalc shape and without its input, stands in for the
+    task's own. Ctrl-C stops behind the step and answers with what was learnt.
+    The loss takes logits, so no softmax or sigmoid is needed at the end.
+    """
+    from dlcalc.answers.train import train
+    from dlcalc.cli.progress import Progress
+
+    with Progress() as progress:
+        result = train(*words, watch=progress, **settings)
+    if not result.interrupted:
+        return result
+    emit(result, form)
+    return 130

@@ -1,0 +1,85 @@
+"""What an output is held against: targets in the form a loss takes, and the metric of outputs."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from dlcalc.engine.criterion import LOSSES
+from dlcalc.engine.losses import Criterion
+from dlcalc.engine.operation import Array, Value
+from dlcalc.engine.tasks.task import Kind
+from dlcalc.errors import InputError, nearest
+
+__all__ = ["Aim", "Criterion", "Value"]
+
+#: Losses whose outputs are logits or margins, so that 0 parts two classes, not 1/2.
+_AROUND_ZERO = ("binary_cross_entropy", "hinge")
+
+
+class Aim(NamedTuple):
+    """A loss, the kind of the targets, the number of classes (or numbers), the net's last size."""
+
+    loss: str
+    kind: Kind
+    outputs: int
+    last: int
+
+    @property
+    def metric(self) -> str:
+        """By what training is judged."""
+        return "rmse" if self.kind == "numbers" else "accuracy"
+
+    def encoded(self, targets: Array, dtype: np.dtype[np.floating]) -> Array:
+        """Targets as the loss takes them."""
+        wanted = LOSSES[self.loss].target
+        if self.kind == "numbers":
+            return targets.astype(dtype)
+        if wanted == "classes":
+            return targets.astype(np.intp)
+        if self.last == 1:
+            marks: Array = targets[..., None].astype(dtype)
+        else:
+            marks = np.eye(self.outputs, dtype=dtype)[targets]
+        return 2 * marks - 1 if wanted == "signs" else marks
+
+    def measured(self, outputs: Array, targets: Array) -> float:
+        """The metric of outputs by the targets as the task gives them."""
+        if self.kind == "numbers":
+            return float(np.sqrt(np.mean((outputs - targets) ** 2)))
+        return float(np.mean(self.predicted(outputs) == targets))
+
+    def predicted(self, outputs: Array) -> Array:
+        """The classes that outputs stand for."""
+        if self.last == 1:
+            border = 0.0 if self.loss in _AROUND_ZERO else 0.5
+            found: Array = (outputs[..., 0] > border).astype(np.intp)
+        else:
+            found = outputs.argmax(axis=-1)
+        return found
+
+
+def aim(loss: str, kind: Kind, outputs: int, last: int) -> Aim:
+    """The aim of a loss by its name, with - for _. Raises `InputError` if it does not suit.
+
+    >>> aim("binary-cross-entropy", "classes", 2, 1).metric
+    'accuracy'
+    """
+    name = loss.replace("-", "_")
+    usable = [word for word, entry in LOSSES.items() if entry.target != "pairs"]
+    if kind == "numbers":
+        usable = [w for w in usable if LOSSES[w].target == "numbers" and "entropy" not in w]
+    shown = [word.replace("_", "-") for word in usable]
+    if name not in usable:
+        near = nearest(loss, shown)
+        what = "for numbers" if kind == "numbers" else "for classes"
+        rule = f"{loss} is not a loss {what}" if name in LOSSES else f"there is no loss {loss}"
+        mend = f"Did you mean {near}?" if near and near != loss else f"Take {', '.join(shown)}."
+        raise InputError(rule, mend=mend)
+    if LOSSES[name].target == "classes" and last != outputs:
+        raise InputError(
+            f"{loss} needs an output for each of the {outputs} classes, not {last}",
+            mend=f"End the net in {outputs}, or take --loss binary-cross-entropy.",
+        )
+    return Aim(name, kind, outputs, last)

@@ -1,0 +1,175 @@
+"""``dlcalc train-toy`` as a function: what is learnt, what is verified, what is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dlcalc.answers.train import train
+from dlcalc.errors import InputError
+
+
+def test_xor_is_learnt_and_verified() -> None:
+    document = train("xor").document()
+    assert document["final"]["accuracy"] == 1.0  # type: ignore[index]
+    verification: Any = document["verification"]
+    assert verification["passed"] is True
+    assert verification["gradients"]["method"] == "complex step"
+    assert verification["gradients"]["largest_relative_error"] < 1e-9
+    assert verification["parameters"] == {"passed": True, "claimed": 33, "found": 33, "tensors": 4}
+    assert verification["shapes"] == {"passed": True, "layers": 3, "output": [1]}
+    assert verification["reach"] == {
+        "passed": True,
+        "metric": "accuracy",
+        "reach": 1.0,
+        "found": 1.0,
+    }
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["moons", "moons dense:32 relu dense:32 relu dense:1", "sequence-parity:4", "line", "blobs:4"],
+)
+def test_tasks_reach_what_is_known_of_them(line: str) -> None:
+    result = train(line)
+    assert not result.failure
+    assert all(finding.passed for finding in result.findings)
+
+
+def test_moons_well_above_its_reach() -> None:
+    value = train("moons").value
+    assert isinstance(value, float)
+    # 4 standard errors of 0.97 over 300 are 0.039.
+    assert value >= 0.97
+
+
+def test_a_bias_that_a_norm_takes_away_is_no_wrong_gradient() -> None:
+    for net in ("dense:8 bn relu dense:2", "dense:8 bn tanh dropout:0.2 dense:2"):
+        assert not train(f"moons {net}", epochs=2).failure
+
+
+@pytest.mark.parametrize("loss", ["mse", "hinge", "huber", "cross-entropy", "multiclass-hinge"])
+def test_classes_by_other_losses(loss: str) -> None:
+    assert train("moons", loss=loss, epochs=10).value > 0.9  # type: ignore[operator]
+
+
+def test_options_are_shown_as_they_were_used() -> None:
+    result = train("xor dense:4 tanh dense:2", optimizer="momentum", epochs=3, seed=5)
+    config = result.config
+    assert (config["optimizer"], config["lr"], config["epochs"], config["seed"]) == (
+        "momentum",
+        0.05,
+        3,
+        5,
+    )
+    assert (config["loss"], config["net"]) == ("cross-entropy", "dense:4 tanh dense:2")
+
+
+def test_a_file_is_learnt_like_a_task(tmp_path: Path) -> None:
+    path = tmp_path / "points.csv"
+    rows = [f"{n % 7},{n % 5},{'far' if n % 7 + n % 5 > 5 else 'near'}" for n in range(200)]
+    path.write_text("\n".join(["a,b,where", *rows]))
+    result = train(data=str(path), target="where")
+    assert result.value == pytest.approx(1.0, abs=0.1)
+    assert [finding.name for finding in result.findings] == ["gradients", "parameters", "shapes"]
+    number = train("dense:7", data=str(path), target="a", loss="mse", epochs=2)
+    assert number.config["loss"] == "mse"
+
+
+def test_a_bad_row_of_a_file_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "points.csv"
+    path.write_text("a,b\n1,2\n3\n")
+    with pytest.raises(InputError, match=r"points\.csv:3"):
+        train(data=str(path), target="b")
+
+
+def test_a_wrong_gradient_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    import numpy as np
+
+    from dlcalc.engine import operation
+    from dlcalc.engine.operations import dense  # noqa: F401 (enters the operation)
+
+    right = operation._TABLE["dense"]
+
+    def wrong(site: operation.Site) -> operation.Value:
+        y = right.build(site)
+        gradient = site.program.tensors[f"{site.name}.weight"].gradient
+        site.back(np.multiply, gradient, 1.01, gradient)
+        return y
+
+    monkeypatch.setitem(operation._TABLE, "dense", right._replace(build=wrong))
+    result = train("xor", epochs=2)
+    assert "disagrees on gradients" in result.failure
+    assert "dense1.weight" in result.failure
+
+
+@pytest.mark.parametrize(
+    ("line", "rule", "mend"),
+    [
+        ("xor dense:3", "gives 3, but xor asks for 2 classes: 2 or 1", "dense:2"),
+        ("recall gru:8 dense:4", "20x4", "last"),
+        ("sine dense:2", "1 number", "dense:1"),
+        ("xor dense:1 sigmoid", "takes logits", "Leave sigmoid out"),
+        ("moons dense:2 softmax", "takes logits", "Leave softmax out"),
+        ("moons conv:4,k1", "slides over sides", "dense"),
+    ],
+)
+def test_a_net_that_does_not_suit_its_task(line: str, rule: str, mend: str) -> None:
+    with pytest.raises(InputError) as caught:
+        train(line)
+    assert rule in caught.value.rule
+    assert mend in caught.value.mend
+    assert caught.value.place is not None
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"loss": "cross-entropy"},
+        {"expect_accuracy": 0.5},
+        {"samples": 1},
+        {"validation": 1.0},
+        {"target": "a"},
+        {"early_stopping": 0},
+        {"proximal": True},
+        {"seed": -1},
+        {"dtype": "float16"},
+    ],
+)
+def test_options_that_make_no_sense(options: dict[str, Any]) -> None:
+    with pytest.raises(InputError):
+        train("sine", **options)
+
+
+def test_a_file_with_odd_settings_is_refused(tmp_path: Path) -> None:
+    from dlcalc.engine.checkpoint import load, save
+
+    path = str(tmp_path / "a.npz")
+    train("xor", epochs=2, save=path)
+    config, state = load(path)
+    for name, odd in (("epochs", "many"), ("lr", []), ("net", "dense:9"), ("optimizer", 3)):
+        save(path, {**config, "config": {**config["config"], name: odd}}, state)
+        with pytest.raises(InputError):
+            train(resume=path)
+
+
+def test_a_large_net_is_no_toy() -> None:
+    with pytest.raises(InputError, match="a toy has at most"):
+        train("xor dense:100000000 dense:2")
+
+
+def test_resuming_refuses_what_contradicts_the_file(tmp_path: Path) -> None:
+    path = str(tmp_path / "a.npz")
+    train("xor", epochs=5, save=path)
+    for line, options in (
+        ("xor", {"lr": 0.5}),
+        ("and", {}),
+        ("xor dense:2", {}),
+        ("xor", {"seed": 1}),
+    ):
+        with pytest.raises(InputError):
+            train(line, resume=path, **options)
+    longer = train(resume=path, epochs=9)
+    assert longer.document() == train("xor", epochs=9).document()
