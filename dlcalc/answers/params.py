@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from dlcalc.answers import counting
 from dlcalc.answers.counting import Counted
 from dlcalc.answers.memory import Memory, check, memory
+from dlcalc.answers.net_result import NetResult
 from dlcalc.answers.network import load, named_convention, size_option
-from dlcalc.answers.remarks import remarks
-from dlcalc.answers.shape import answer as shape_of
+from dlcalc.answers.shape import traced
 from dlcalc.errors import InputError, abridged, nearest
 from dlcalc.layers.base import PARTS, Tensors
 from dlcalc.layers.convention import TORCH, Convention
@@ -17,10 +17,7 @@ from dlcalc.layers.shape import Layout, Shape
 from dlcalc.layers.size import Size, as_json, product
 from dlcalc.nets.parser import Net
 from dlcalc.nets.trace import Step
-from dlcalc.result import Block, Result
-
-if TYPE_CHECKING:
-    from dlcalc.answers.verify import Verification
+from dlcalc.result import Block
 
 #: What is counted beside the products with trained tensors, if nothing else is asked for.
 COUNTED = ("attention", "masked")
@@ -117,11 +114,11 @@ def answer(
     start: Shape, net: Net, asked: Question = PLAIN, convention: Convention = TORCH
 ) -> ParamsResult:
     """The parameters of a net with this input."""
-    steps = shape_of(start, net, convention=convention).steps
+    steps = traced(start, net, convention=convention)
     return ParamsResult(start, steps, counting.count(steps, convention), asked, convention)
 
 
-class ParamsResult(Result):
+class ParamsResult(NetResult):
     """Parameters along a net. Its value is their number, auxiliary heads not counted."""
 
     def __init__(
@@ -132,12 +129,9 @@ class ParamsResult(Result):
         asked: Question,
         convention: Convention,
     ) -> None:
-        self.start = start
-        self.steps = steps
+        super().__init__(start, steps, convention)
         self.layers = layers
         self.asked = asked
-        self.convention = convention
-        self.verification: Verification | None = None
         self.sums = counting.sums(layers)
         self.auxiliary = counting.auxiliary(layers)
         self.value: Size = self.sums.parameters
@@ -168,22 +162,6 @@ class ParamsResult(Result):
             batch=asked.batch,
             optimizer=asked.optimizer,
         )
-
-    @property
-    def notes(self) -> list[str]:  # type: ignore[override]
-        """How the input was read where that may surprise, and what layers remark."""
-        return remarks(self.start, self.steps, self.convention)
-
-    def verify(self, net: Net, budget: str = "") -> None:
-        """Let the engine witness the answer. Raises `InputError` for a budget that is none."""
-        from dlcalc.answers.verify import read_budget, verify
-
-        self.verification = verify(self.start, net, self.convention, read_budget(budget))
-
-    @property
-    def failure(self) -> str:  # type: ignore[override]
-        """How the engine disagreed; empty if it did not, or was not asked."""
-        return self.verification.failure if self.verification else ""
 
     def meets(self, expected: str) -> bool:
         """Whether the number is the expected one. Raises `ClaimError` if that is none."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dlcalc.answers.net_result import NetResult
 from dlcalc.answers.network import load, named_convention, size_option
-from dlcalc.answers.remarks import remarks, walk
+from dlcalc.answers.remarks import walk
 from dlcalc.layers.convention import TORCH, Convention
 from dlcalc.layers.shape import Layout, Shape, sizes_text
 from dlcalc.layers.size import Polynomial, Size, as_json, least_value, letters
@@ -13,12 +14,10 @@ from dlcalc.nets.field import Field, Seen, follow
 from dlcalc.nets.field import start as start_field
 from dlcalc.nets.parser import Net
 from dlcalc.nets.trace import Step, TraceError, trace
-from dlcalc.result import Block, Result, Row
+from dlcalc.result import Block, Row
 
 if TYPE_CHECKING:
     from fractions import Fraction
-
-    from dlcalc.answers.verify import Verification
 
 
 def shape(
@@ -53,14 +52,7 @@ def answer(
     start: Shape, net: Net, *, batch: Size | None = None, convention: Convention = TORCH
 ) -> ShapeResult:
     """The shapes of an input through a net."""
-    try:
-        steps = trace(net, start, convention)
-    except TraceError as error:
-        from dlcalc.nets.mend import mend
-
-        error.worked = Failed(start, error, batch, convention)
-        error.mend = error.mend or mend(error, start, net, convention)
-        raise
+    steps = traced(start, net, batch=batch, convention=convention)
     if any(step.node.layer.ties(step.input, convention) for step in walk(steps)):
         from dlcalc.answers.counting import count
 
@@ -68,7 +60,21 @@ def answer(
     return ShapeResult(start, steps, batch, convention)
 
 
-class ShapeResult(Result):
+def traced(
+    start: Shape, net: Net, *, batch: Size | None = None, convention: Convention = TORCH
+) -> tuple[Step, ...]:
+    """The steps of an input through a net; a refusal carries what was worked out, and a mend."""
+    try:
+        return trace(net, start, convention)
+    except TraceError as error:
+        from dlcalc.nets.mend import mend
+
+        error.worked = Failed(start, error, batch, convention)
+        error.mend = error.mend or mend(error, start, net, convention)
+        raise
+
+
+class ShapeResult(NetResult):
     """The shapes along a net. Its value is the last of them."""
 
     def __init__(
@@ -78,28 +84,9 @@ class ShapeResult(Result):
         batch: Size | None = None,
         convention: Convention = TORCH,
     ) -> None:
-        self.start = start
-        self.steps = steps
+        super().__init__(start, steps, convention)
         self.batch = batch
-        self.convention = convention
-        self.verification: Verification | None = None
         self.value: Batched = Batched(steps[-1].output if steps else start, batch)
-
-    @property
-    def notes(self) -> list[str]:  # type: ignore[override]
-        """How the input was read where that may surprise, and what layers remark."""
-        return remarks(self.start, self.steps, self.convention)
-
-    def verify(self, net: Net, budget: str = "") -> None:
-        """Let the engine witness the answer. Raises `InputError` for a budget that is none."""
-        from dlcalc.answers.verify import read_budget, verify
-
-        self.verification = verify(self.start, net, self.convention, read_budget(budget))
-
-    @property
-    def failure(self) -> str:  # type: ignore[override]
-        """How the engine disagreed; empty if it did not, or was not asked."""
-        return self.verification.failure if self.verification else ""
 
     def meets(self, expected: str) -> bool:
         """Whether the output is the expected shape. Raises `ClaimError` if that is none."""
