@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from dlcalc.errors import ClaimError, abridged, display_width
@@ -20,6 +20,32 @@ class Block(NamedTuple):
 
     columns: str
     rows: list[Row]
+
+
+class Finding(NamedTuple):
+    """One thing that a second route verified: a sentence for people, and what JSON says of it."""
+
+    name: str
+    passed: bool
+    sentence: str
+    document: Mapping[str, object] = {}
+    #: Whether it holds a failure, and not just what was not attained.
+    counts: bool = True
+
+    @property
+    def row(self) -> Row:
+        """Its line in an answer."""
+        if self.passed:
+            return Row(("verified", self.sentence))
+        label, role = ("wrong", "wrong") if self.counts else ("not reached", "aside")
+        return Row((label, self.sentence), role)
+
+    @property
+    def failure(self) -> str:
+        """How it failed, as a sentence; empty if it did not."""
+        if self.passed or not self.counts:
+            return ""
+        return f"the second computation disagrees on {self.name}: {self.sentence}."
 
 
 class Result:

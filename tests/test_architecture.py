@@ -23,7 +23,10 @@ ROWS = [
     "nets",
     "layers",
     "expr",
+    "charts",
+    "numbers",
     "result",
+    "files",
     "errors",
 ]
 #: The packages that only some rows may import at the top of a module.

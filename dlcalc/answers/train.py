@@ -7,9 +7,9 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from dlcalc.answers.train_net import ToyNet, aimed, toy_net
-from dlcalc.answers.train_result import Final, Finding, TrainResult
+from dlcalc.answers.train_result import Final, TrainResult
 from dlcalc.errors import InputError, NotationError
-from dlcalc.result import Row
+from dlcalc.result import Finding, Row
 
 if TYPE_CHECKING:
     from dlcalc.engine.aim import Aim

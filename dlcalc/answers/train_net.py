@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, NamedTuple
 from dlcalc.answers.counting import Counted, count, sums
 from dlcalc.answers.counting import walk as walk_layers
 from dlcalc.answers.remarks import walk
-from dlcalc.answers.train_result import Finding
 from dlcalc.errors import InputError, NotationError, Place, ShapeError, Source
 from dlcalc.layers.convention import TORCH
 from dlcalc.layers.shape import Shape, sizes_text
 from dlcalc.nets.parser import Net, parse, unroll
 from dlcalc.nets.trace import Step, trace
+from dlcalc.result import Finding
 
 if TYPE_CHECKING:
     from dlcalc.engine.aim import Aim

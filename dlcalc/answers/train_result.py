@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
-from dlcalc.result import Block, Result, Row
+from dlcalc.result import Block, Finding, Result, Row
 
 if TYPE_CHECKING:
     from dlcalc.engine.divergence import Divergence
@@ -13,17 +13,6 @@ if TYPE_CHECKING:
 
 #: A table shows at most so many epochs.
 SHOWN = 10
-
-
-class Finding(NamedTuple):
-    """One thing that was verified: a sentence for people, and what JSON says of it."""
-
-    name: str
-    passed: bool
-    sentence: str
-    document: Mapping[str, object]
-    #: Whether it holds a failure, and not just what a training did not attain.
-    counts: bool = True
 
 
 class Final(NamedTuple):
@@ -62,11 +51,7 @@ class TrainResult(Result):
         self.divergence = divergence
         self.interrupted = interrupted
         self.notes = notes
-        wrong = [
-            f"the engine disagrees on {finding.name}: {finding.sentence}."
-            for finding in findings
-            if finding.counts and not finding.passed
-        ]
+        wrong = [finding.failure for finding in findings if finding.failure]
         if divergence is not None:
             wrong.append(str(divergence))
         self.failure = " ".join([*wrong, *failures])
@@ -78,11 +63,7 @@ class TrainResult(Result):
 
     def blocks(self) -> list[Block]:
         """What was trained, some epochs, what was verified, the metric."""
-        rows = []
-        for finding in self.findings:
-            label = "verified" if finding.passed else "wrong" if finding.counts else "not reached"
-            role = "" if finding.passed else "wrong" if finding.counts else "aside"
-            rows.append(Row((label, finding.sentence), role))
+        rows = [finding.row for finding in self.findings]
         if self.divergence is not None:
             rows.append(Row(("diverged", f"at step {self.divergence.step:,}"), "wrong"))
         if self.interrupted:

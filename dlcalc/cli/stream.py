@@ -13,7 +13,7 @@ import click
 
 from dlcalc.cli.output import Form, Unwritable, message_width, say
 from dlcalc.errors import InputError
-from dlcalc.nets.files import MAX_BYTES, decode, standard_input
+from dlcalc.files import MAX_BYTES, decode, standard_input
 from dlcalc.result import Result
 
 Answer = Callable[[str, int], Result]

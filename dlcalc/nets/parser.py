@@ -17,12 +17,12 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from dlcalc.errors import InputError, NotationError, Place, Source, abridged
+from dlcalc.files import read_source
 from dlcalc.layers import registry
 from dlcalc.layers.base import Layer
 from dlcalc.layers.shape import MAX_AXES, MAX_SIZE, Layout, Shape
 from dlcalc.layers.size import Size, letter
 from dlcalc.nets import zoo
-from dlcalc.nets.files import read_source
 from dlcalc.nets.word import WordError, meant_layer, read_word
 
 MAX_DEPTH = 100

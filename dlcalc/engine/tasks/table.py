@@ -17,7 +17,7 @@ import numpy as np
 
 from dlcalc.engine.tasks.task import Array, Data
 from dlcalc.errors import InputError, abridged, nearest
-from dlcalc.nets.files import decode, standard_input
+from dlcalc.files import decode, read_bytes
 
 MAX_BYTES = 50_000_000
 MAX_COLUMNS = 10_000
@@ -100,18 +100,7 @@ def read_table(
     ``header`` says whether the first row holds names; None finds out. So does
     ``kind`` None for the target. Raises `InputError`.
     """
-    name = abridged("standard input" if path == "-" else path, 60)
-    try:
-        if path == "-":
-            data = standard_input().read(MAX_BYTES + 1)
-        else:
-            with open(path, "rb") as file:
-                data = file.read(MAX_BYTES + 1)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise InputError(f"cannot read {name}: {reason}") from error
-    if len(data) > MAX_BYTES:
-        raise InputError(f"{name} is larger than {MAX_BYTES:,} bytes")
+    data, name = read_bytes(path, MAX_BYTES)
     return parse_table(decode(data, name), target, name=name, header=header, kind=kind)
 
 

@@ -1,4 +1,4 @@
-"""Nets from the disk: bounded reading, and refusals that name the file."""
+"""What comes from the disk and from standard input: bounded reading, refusals that name the file."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import BinaryIO
 
 from dlcalc.errors import InputError, Place, Source, abridged
 
-#: No net is longer than this, in bytes.
+#: No text that is a question (a net, a line) is longer than this, in bytes.
 MAX_BYTES = 1_000_000
 
 
@@ -17,20 +17,28 @@ def read_source(path: str, place: Place | None = None) -> Source:
     Raises `InputError` if it cannot be read, is too large or is not UTF-8 text;
     ``place`` is where the path was written.
     """
-    name = abridged(path, 60)
+    data, name = read_bytes(path, MAX_BYTES, place)
+    return Source(decode(data, name, place), name)
+
+
+def read_bytes(path: str, limit: int, place: Place | None = None) -> tuple[bytes, str]:
+    """What a file holds, and its name for people; ``-`` is standard input.
+
+    Raises `InputError` if it cannot be read or holds more than ``limit`` bytes.
+    """
+    name = "standard input" if path == "-" else abridged(path, 60)
     try:
         if path == "-":
-            name = "standard input"
-            data = standard_input().read(MAX_BYTES + 1)
+            data = standard_input().read(limit + 1)
         else:
             with open(path, "rb") as file:
-                data = file.read(MAX_BYTES + 1)
+                data = file.read(limit + 1)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise InputError(f"cannot read {name}: {reason}", place=place) from error
-    if len(data) > MAX_BYTES:
-        raise InputError(f"{name} is larger than {MAX_BYTES:,} bytes: not a net", place=place)
-    return Source(decode(data, name, place), name)
+    if len(data) > limit:
+        raise InputError(f"{name} is larger than {limit:,} bytes", place=place)
+    return data, name
 
 
 def standard_input() -> BinaryIO:
