@@ -1,4 +1,4 @@
-"""What comes from the disk and from standard input: bounded reading, refusals that name the file."""
+"""What comes from the disk and standard input: bounded reading, refusals that name the file."""
 
 from __future__ import annotations
 
