@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 
@@ -104,6 +104,27 @@ def variables(expr: Expr) -> list[str]:
         if isinstance(node, Subscript) or (isinstance(node, Name) and node.name != "pi"):
             found[written(node)] = None
     return list(found)
+
+
+def replaced(expr: Expr, by: Mapping[str, Expr]) -> Expr:
+    """The expression with others in the place of variables, looked up as they are written.
+
+    >>> from dlcalc.expr.parse import parse
+    >>> str(replaced(parse("a*(1 - a)"), {"a": parse("w[3,1]")}))
+    'w[3,1]*(1 - w[3,1])'
+    """
+    match expr:
+        case Name() | Subscript():
+            return by.get(written(expr), expr)
+        case Negative(operand):
+            return Negative(replaced(operand, by))
+        case Transpose(operand):
+            return Transpose(replaced(operand, by))
+        case Binary(operator, left, right):
+            return Binary(operator, replaced(left, by), replaced(right, by))
+        case Call(function, arguments, axis):
+            return Call(function, tuple([replaced(each, by) for each in arguments]), axis)
+    return expr
 
 
 # How tightly operators bind, as in Python.
