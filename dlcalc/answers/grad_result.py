@@ -19,6 +19,8 @@ class Step(NamedTuple):
     #: The relative error that its numeric check found; None where nothing could be checked.
     residual: float | None = None
     parts: tuple[Step, ...] = ()
+    #: Its number at ``--at``.
+    value: float | None = None
 
     def document(self) -> dict[str, object]:
         """The step as JSON has it."""
@@ -29,6 +31,8 @@ class Step(NamedTuple):
             "shape": self.shape or None,
             "residual": self.residual,
         }
+        if self.value is not None:
+            document["value"] = self.value
         if self.parts:
             document["steps"] = [part.document() for part in self.parts]
         return document
@@ -165,7 +169,10 @@ class GradResult(Result):
 def _rows(steps: Sequence[Step], depth: int = 0) -> list[Row]:
     rows = []
     for step in steps:
-        rows.append(Row(("  " * depth + f"{step.symbol} = {step.text}", step.rule, step.shape)))
+        text = f"{step.symbol} = {step.text}"
+        if step.value is not None:
+            text += f" = {step.value:.6g}"
+        rows.append(Row(("  " * depth + text, step.rule, step.shape)))
         rows += _rows(step.parts, depth + 1)
     return rows
 

@@ -118,7 +118,7 @@ class _Derivation:
             over = f"log(sum_{{m}}(exp(z[{l},{_n(block)}m])))"
             text = Text(f"{z} - {over}", f"log_softmax(z{l})", f"log_softmax(z{l}, axis=1)")
         else:
-            value = _template(ACTIVATIONS[word].value, block)
+            value = value_of(block)
             whole = written(replaced(value, {"z": Variable(f"z{l}")}))
             text = Text(written(replaced(value, {"z": _entry(z)})), whole, whole)
         self._add(f"a{l}", a, text, word, FORWARD)
@@ -255,12 +255,22 @@ def _template(text: str, block: Block) -> Expr:
     return replaced(parse(text), {"alpha": alpha})
 
 
+def value_of(block: Block) -> Expr:
+    """a of a layer's activation, in z."""
+    return _template(ACTIVATIONS[block.activation].value, block)
+
+
+def slope_of(block: Block) -> Expr:
+    """da/dz of a layer's activation, in z and a."""
+    return _template(ACTIVATIONS[block.activation].slope, block)
+
+
 def _slopes(block: Block, letters: str) -> Text:
     """The slope of an activation in indices and for arrays; empty where it is 1."""
     if block.activation == "identity":
         return Text("")
     l = block.number
-    slope = _template(ACTIVATIONS[block.activation].slope, block)
+    slope = slope_of(block)
     entries = {letter: _entry(f"{letter}[{l},{letters}]") for letter in "az"}
     arrays: dict[str, Expr] = {letter: Variable(f"{letter}{l}") for letter in "az"}
     whole = _bracketed(replaced(slope, arrays))

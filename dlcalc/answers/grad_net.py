@@ -1,0 +1,379 @@
+"""``dlcalc grad --net``: back-propagation through a whole net, as equations or unit by unit."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from dlcalc.answers.grad_result import Answer, Comparison, GradResult, Step
+from dlcalc.errors import ClaimError, InputError, NotationError, Place, Source, abridged
+from dlcalc.layers.shape import Shape
+from dlcalc.nets.parser import Net, parse, unroll
+from dlcalc.nets.trace import trace
+from dlcalc.result import Finding, Row
+
+if TYPE_CHECKING:
+    from dlcalc.symbolic.network.chain import Units
+    from dlcalc.symbolic.network.check import Checker, Proof
+    from dlcalc.symbolic.network.equations import Equations
+    from dlcalc.symbolic.network.rules import Loss
+    from dlcalc.symbolic.network.values import Point
+
+_WIDTHS = re.compile(r"[0-9]{1,5}(-[0-9]{1,5})+")
+#: A net without an input is tried on so many features.
+_FEATURES = 5
+_MOST_LAYERS = 100
+#: Larger nets are not tried on numbers.
+MAX_PARAMETERS = 2_000_000
+#: A claim is compared at so many points.
+_POINTS = 7
+
+#: The worked example of the notes: a net of two inputs, two hidden and two output units.
+_NOTES = (
+    "x=[.05,.10];y=[.01,.99];W2=[[.15,.20],[.25,.30]];b2=.35;W3=[[.40,.45],[.50,.55]];b3=.60"
+)
+
+
+class _Asked(NamedTuple):
+    """The net that was asked about."""
+
+    start: Shape
+    net: Net
+    text: str
+    loss: str
+    rule: Loss
+    notes: tuple[str, ...]
+
+
+def grad_net(
+    net: str,
+    *,
+    wrt: Sequence[str] = (),
+    activation: str = "",
+    loss: str = "",
+    unit: int = 0,
+    at: str = "",
+    view: str = "",
+    steps: bool = True,
+) -> GradResult:
+    """Back-propagation through a net under a loss, verified on numbers.
+
+    ``net`` is widths such as ``2-2-2`` (with ``activation``, one or one a layer) or a net
+    in the notation. ``wrt`` are tensors (``W2``), weights or units (``w[3,1,1]``); all
+    tensors if none is given. ``unit`` lets only one output's error count. ``at`` is
+    ``notes`` or numbers such as ``x=[1,2];W2=[[1,0],[0,1]]``. Raises `InputError`.
+
+    >>> grad_net("2-2-2", wrt=["w[3,1,1]"], at="notes").terse()
+    '0.0821670405642308'
+    """
+    from dlcalc.symbolic.network.check import Checker
+    from dlcalc.symbolic.network.equations import derive
+    from dlcalc.symbolic.network.model import blocks
+
+    asked = _asked(net, activation, loss)
+    found = blocks(trace(asked.net, asked.start))
+    _refuse_large(found)
+    if not found:
+        raise InputError("the net has no layer whose equations are known")
+    equations = derive(found, asked.rule, divisor="N" if found[0].batched else "")
+    sizes = tuple([size for size in asked.start.sizes if isinstance(size, int)])
+
+    def checker(seed: int = 0) -> Checker:
+        return Checker(equations, asked.rule, asked.net, sizes, seed)
+
+    asking = _Question(asked, equations, checker, unit, at, view, steps)
+    if wrt and all("[" in text for text in wrt):
+        return asking.units(wrt)
+    if unit:
+        raise InputError("--unit is for the chain to one weight", mend="Name it: --wrt 'w[2,1,1]'.")
+    return asking.whole(wrt)
+
+
+def _asked(net: str, activation: str, loss: str) -> _Asked:
+    """The net in the notation, with the activation that its loss needs at the end."""
+    from dlcalc.symbolic.network.rules import loss as named_loss
+
+    name, rule = named_loss(loss or "mse")
+    notes = []
+    if _WIDTHS.fullmatch(net.strip()):
+        text = _written(net.strip(), activation, rule)
+    elif activation:
+        raise InputError(
+            "--activation is for widths such as 2-2-2; this net names its own",
+            mend="Write it into the net, as in 'dense:4 tanh dense:2'.",
+        )
+    else:
+        text = net
+    network = parse(Source(text), files=False)
+    nodes = [node for node, _ in unroll(network.net)]
+    if not nodes:
+        raise NotationError("the net is empty", mend="Give widths, such as 2-2-2, or layers.")
+    start = network.input
+    if start is None:
+        if nodes[0].layer.words[0] != "dense":
+            raise NotationError(
+                "the input is missing",
+                place=Place(Source(text), 0, len(text)),
+                mend="Give its sizes before the net, as in '1x6x6 conv:2,k3 flatten dense:2'.",
+            )
+        text = f"{_FEATURES} {text}"
+        notes.append(f"the net names no input, so its numbers are tried with {_FEATURES} features")
+    if rule.fused is not None and nodes[-1].layer.words[0] != rule.fused[0]:
+        ending = nodes[-1].layer.words[0]
+        if ending not in ("dense", "flatten", "last", "conv"):
+            raise InputError(
+                f"the loss {name} needs {rule.fused[0]} at the end, not {ending}",
+                mend=f"End the net in dense:... {rule.fused[0]}.",
+            )
+        text = f"{text} {rule.fused[0]}"
+        notes.append(f"the loss {name} is behind {rule.fused[0]}, which was put at the end")
+    network = parse(Source(text), files=False)
+    assert network.input is not None
+    return _Asked(network.input, network.net, text, name, rule, tuple(notes))
+
+
+def _written(net: str, activation: str, rule: Loss) -> str:
+    """Widths and activations as a net in the notation."""
+    widths = [int(width) for width in net.split("-")]
+    if min(widths) < 1 or len(widths) > _MOST_LAYERS:
+        raise InputError(f"{abridged(net)}: widths are from 1, and at most {_MOST_LAYERS}")
+    words = (activation or "sigmoid").split(",")
+    if len(words) == 1:
+        words *= len(widths) - 1
+        if rule.fused is not None:
+            words[-1] = rule.fused[0]
+    if len(words) != len(widths) - 1:
+        raise InputError(
+            f"--activation names {len(words)}, and {net} has {len(widths) - 1} layers behind its "
+            "input",
+            mend="Name one for all, or one for each.",
+        )
+    layers = [f"dense:{width} {word}" for width, word in zip(widths[1:], words, strict=True)]
+    return " ".join([str(widths[0]), *layers])
+
+
+def _refuse_large(found: list[Any]) -> None:
+    count = sum(
+        block.input[0] * block.output[0] for block in found if block.word in ("dense", "conv")
+    )
+    if count > MAX_PARAMETERS or len(found) > _MOST_LAYERS:
+        raise InputError(
+            f"the net is larger than is tried on numbers: {MAX_PARAMETERS:,} weights, "
+            f"{_MOST_LAYERS} layers",
+            mend="The equations of a smaller net are the same.",
+        )
+
+
+class _Question:
+    """One question about a net whose equations stand."""
+
+    def __init__(
+        self,
+        asked: _Asked,
+        equations: Equations,
+        checker: Any,
+        unit: int,
+        at: str,
+        view: str,
+        steps: bool,
+    ) -> None:
+        self.asked, self.equations, self.make = asked, equations, checker
+        self.unit, self.at, self.view, self.steps = unit, at, view, steps
+        self.checker: Checker = checker()
+        if at:
+            from dlcalc.answers.net_numbers import numbers
+
+            text = _NOTES if at == "notes" else at
+            self.checker.give(numbers(text, self.checker, notes=at == "notes"))
+
+    def question(self, wrt: Sequence[str]) -> dict[str, object]:
+        """What was asked, as JSON has it."""
+        found: dict[str, object] = {"net": self.asked.text, "loss": self.asked.loss}
+        found |= {"wrt": list(wrt)} if wrt else {}
+        return found | ({"unit": self.unit} if self.unit else {})
+
+    def remarks(self) -> list[Row]:
+        """What the letters mean."""
+        says = self.asked.rule.says
+        return [
+            Row(("net", self.asked.text)),
+            Row(("loss", f"E is {says}")),
+            Row(("", "w[l,j,k] enters unit j of layer l from unit k; layer 1 is the input"), "aside"),
+        ]
+
+    def whole(self, wrt: Sequence[str]) -> GradResult:
+        """All equations, and the gradients of tensors."""
+        proof = self.checker.proof()
+        tensors = [letter for block in self.equations.blocks for letter in block.tensors]
+        for text in wrt:
+            if text not in tensors:
+                raise InputError(
+                    f"{abridged(text)} is no tensor of this net",
+                    mend=f"There are {', '.join(tensors)}, and weights such as w[2,1,1].",
+                )
+        form = "batch" if self.equations.blocks[0].batched else "matrix"
+        form = form if getattr(self.equations, form) else "index"
+        errors = {id(each.equation): each.error for each in proof.residuals}
+        chosen = list(wrt) or tensors[::-1]
+        steps = [
+            Step(
+                line.symbol if form != "index" else line.target,
+                line.rule,
+                getattr(line.text, form),
+                residual=errors.get(id(line)),
+            )
+            for line in self.equations.lines
+            if line.stage != "gradient" or line.symbol[1:] in chosen
+        ]
+        answers = [self._tensor(letter, form, proof) for letter in chosen]
+        views = self._views()
+        shown = [name for name in views if self.view in (name, "all")]
+        return GradResult(
+            self.question(wrt),
+            answers,
+            steps,
+            self._findings(proof),
+            remarks=self.remarks(),
+            views=views,
+            shown=shown,
+            show_steps=self.steps and not shown,
+            compare=self._comparison(chosen[0]) if len(chosen) == 1 else None,
+            notes=self.asked.notes,
+        )
+
+    def _tensor(self, letter: str, form: str, proof: Proof) -> Answer:
+        line = self.equations.line(f"d{letter}")
+        symbol = line.target if form == "index" else f"dE/d{letter}"
+        shape = "x".join(map(str, proof.values[letter].shape))
+        value = proof.values[line.symbol].tolist() if self.at else None
+        return Answer(symbol, getattr(line.text, form), shape, value)
+
+    def _views(self) -> dict[str, str]:
+        from dlcalc.symbolic.network.code import numpy_code
+
+        lines = self.equations.lines
+        views = {"index": "\n".join(f"{line.target} = {line.text.index}" for line in lines)}
+        form = "batch" if self.equations.blocks[0].batched else "matrix"
+        if getattr(self.equations, form):
+            views["matrix"] = "\n".join(
+                f"{line.symbol} = {getattr(line.text, form)}" for line in lines
+            )
+        views["code"] = numpy_code(self.equations)
+        return views
+
+    def _findings(self, proof: Proof) -> list[Finding]:
+        largest = max(each.error for each in proof.residuals)
+        wrong = proof.wrong
+        document: dict[str, object] = {"method": proof.method, "largest_relative_error": largest}
+        sentence = f"every equation by {proof.method}, largest relative error {largest:.1e}"
+        if wrong is not None:
+            sentence = f"{wrong.target} = {wrong.text.index} is wrong ({wrong.rule})"
+            document["first_wrong"] = wrong.target
+        found = [Finding("equations", wrong is None, sentence, document)]
+        right = proof.engine <= proof.engine_bound
+        sentence = f"the engine's reverse mode, largest relative error {proof.engine:.1e}"
+        found.append(Finding("engine", right, sentence, {"largest_relative_error": proof.engine}))
+        if proof.matrix is not None:
+            sentence = (
+                f"matrix form read again agrees with the index form, error {proof.matrix:.1e}"
+            )
+            document = {"largest_relative_error": proof.matrix}
+            found.append(Finding("views", proof.matrix <= proof.engine_bound, sentence, document))
+        return found
+
+    def units(self, wrt: Sequence[str]) -> GradResult:
+        """Chains of partial derivatives, one for each weight or unit."""
+        from dlcalc.symbolic.network.chain import Units
+        from dlcalc.symbolic.network.values import Point
+
+        units = Units(self.equations.blocks, self.asked.rule, self.unit)
+        if self.unit:
+            note = f"only the error of output {self.unit} counts: E is its term alone"
+            self.asked = self.asked._replace(notes=(*self.asked.notes, note))
+        point = Point(self.checker, units)
+        steps, answers, findings = [], [], []
+        for text in wrt:
+            answer, links, found = self._chain(text, units, point)
+            answers.append(answer)
+            steps += links
+            findings += found
+        forward = [] if units.many(1) and not self.at else self._forward(units, point)
+        return GradResult(
+            self.question(wrt),
+            answers,
+            [*forward, *dict.fromkeys(steps)],
+            findings,
+            remarks=self.remarks(),
+            show_steps=self.steps,
+            compare=self._comparison(wrt[0], units) if len(wrt) == 1 else None,
+            notes=self.asked.notes,
+        )
+
+    def _forward(self, units: Units, point: Point) -> list[Step]:
+        """z and a of every unit, with numbers where they were given."""
+        if units.many(1):
+            return []
+        found = []
+        for layer in range(2, units.last + 1):
+            for unit in range(1, units.widths[layer - 1] + 1):
+                for symbol, expr, rule in units.forward(layer, unit):
+                    value = float(point.value(expr)) if self.at else None
+                    found.append(Step(str(symbol), rule, str(expr), value=value))
+        return found
+
+    def _chain(
+        self, text: str, units: Units, point: Point
+    ) -> tuple[Answer, list[Step], list[Finding]]:
+        wrt = units.find(text)
+        chain = units.chain(wrt)
+        checked = point.checked(chain)
+        steps = [
+            Step(
+                link.symbol,
+                link.rule,
+                link.text,
+                residual=check.error,
+                value=check.value if self.at else None,
+            )
+            for link, check in zip(chain.links, checked, strict=True)
+        ]
+        value = float(point.value(chain.answer))
+        symbol = f"dE/d{wrt}"
+        findings = [self._verified(symbol, chain, checked)]
+        engine = point.engine(wrt)
+        if engine is not None:
+            error = abs(engine - value) / max(abs(engine), 1e-12)
+            sentence = f"{symbol} by the engine's reverse mode, relative error {error:.1e}"
+            document = {"relative_error": error}
+            findings.append(Finding("engine", error <= 1e-9, sentence, document))
+        return Answer(symbol, str(chain.answer), "", value if self.at else None), steps, findings
+
+    def _verified(self, symbol: str, chain: Any, checked: list[Any]) -> Finding:
+        method = "complex step" if self.checker.smooth else "central differences"
+        largest = max(each.error for each in checked)
+        wrong = next((k for k, c in zip(chain.links, checked, strict=True) if not c.right), None)
+        document: dict[str, object] = {"method": method, "largest_relative_error": largest}
+        sentence = f"every quotient by {method}, largest relative error {largest:.1e}"
+        if wrong is not None:
+            sentence = f"{wrong.symbol} = {wrong.text} is wrong ({wrong.rule})"
+            document["first_wrong"] = wrong.symbol
+        return Finding(symbol, wrong is None, sentence, document)
+
+    def _comparison(self, text: str, units: Units | None = None) -> Any:
+        """How to compare a claim with the gradient: by numbers, at several points."""
+
+        def compare(claim: str) -> Comparison:
+            from dlcalc.answers.net_numbers import compared
+
+            return compared(claim, text, self, units)
+
+        return compare
+
+    def points(self) -> list[Checker]:
+        """The point that was given, and random ones."""
+        own = [self.checker] if self.at else []
+        return [*own, *[self.make(seed) for seed in range(1, _POINTS + 1)]]
+
+
+__all__ = ["ClaimError", "grad_net"]

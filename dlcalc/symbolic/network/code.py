@@ -1,0 +1,3 @@
+from dlcalc.symbolic.network.equations import Equations
+def numpy_code(equations: Equations) -> str:
+    return ""
