@@ -30,6 +30,7 @@ def grad(
     net: str = "",
     activation: str = "",
     loss: str = "",
+    unit: int = 0,
     steps: bool = True,
 ) -> GradResult:
     """The derivative of an expression by variables, step by step.
@@ -40,7 +41,12 @@ def grad(
     where an expression cannot be read or derived.
     """
     if net:
-        raise InputError("gradients of whole networks are not there yet", mend="Leave out --net.")
+        from dlcalc.answers.grad_net import grad_net
+
+        if expressions:
+            raise InputError("--net derives a network, so an expression has no use beside it")
+        settings = {"activation": activation, "loss": loss, "unit": unit}
+        return grad_net(net, wrt=named(wrt), at=at, view=view, steps=steps, **settings)
     if not expressions:
         raise InputError("there is no expression", mend="Give one, as in 'sigmoid(w*x + b)'.")
     parsed = [parse(text) for text in expressions]

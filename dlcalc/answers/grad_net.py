@@ -30,9 +30,7 @@ MAX_PARAMETERS = 2_000_000
 _POINTS = 7
 
 #: The worked example of the notes: a net of two inputs, two hidden and two output units.
-_NOTES = (
-    "x=[.05,.10];y=[.01,.99];W2=[[.15,.20],[.25,.30]];b2=.35;W3=[[.40,.45],[.50,.55]];b3=.60"
-)
+_NOTES = "x=[.05,.10];y=[.01,.99];W2=[[.15,.20],[.25,.30]];b2=.35;W3=[[.40,.45],[.50,.55]];b3=.60"
 
 
 class _Asked(NamedTuple):
@@ -199,7 +197,9 @@ class _Question:
         return [
             Row(("net", self.asked.text)),
             Row(("loss", f"E is {says}")),
-            Row(("", "w[l,j,k] enters unit j of layer l from unit k; layer 1 is the input"), "aside"),
+            Row(
+                ("", "w[l,j,k] enters unit j of layer l from unit k; layer 1 is the input"), "aside"
+            ),
         ]
 
     def whole(self, wrt: Sequence[str]) -> GradResult:
@@ -213,12 +213,12 @@ class _Question:
                     mend=f"There are {', '.join(tensors)}, and weights such as w[2,1,1].",
                 )
         form = "batch" if self.equations.blocks[0].batched else "matrix"
-        form = form if getattr(self.equations, form) else "index"
+        form = form if getattr(self.equations, form) else "entries"
         errors = {id(each.equation): each.error for each in proof.residuals}
         chosen = list(wrt) or tensors[::-1]
         steps = [
             Step(
-                line.symbol if form != "index" else line.target,
+                line.symbol if form != "entries" else line.target,
                 line.rule,
                 getattr(line.text, form),
                 residual=errors.get(id(line)),
@@ -227,7 +227,7 @@ class _Question:
             if line.stage != "gradient" or line.symbol[1:] in chosen
         ]
         answers = [self._tensor(letter, form, proof) for letter in chosen]
-        views = self._views()
+        views = self._views(proof)
         shown = [name for name in views if self.view in (name, "all")]
         return GradResult(
             self.question(wrt),
@@ -244,22 +244,23 @@ class _Question:
 
     def _tensor(self, letter: str, form: str, proof: Proof) -> Answer:
         line = self.equations.line(f"d{letter}")
-        symbol = line.target if form == "index" else f"dE/d{letter}"
+        symbol = line.target if form == "entries" else f"dE/d{letter}"
         shape = "x".join(map(str, proof.values[letter].shape))
         value = proof.values[line.symbol].tolist() if self.at else None
         return Answer(symbol, getattr(line.text, form), shape, value)
 
-    def _views(self) -> dict[str, str]:
+    def _views(self, proof: Proof) -> dict[str, str]:
         from dlcalc.symbolic.network.code import numpy_code
 
         lines = self.equations.lines
-        views = {"index": "\n".join(f"{line.target} = {line.text.index}" for line in lines)}
+        views = {"index": "\n".join(f"{line.target} = {line.text.entries}" for line in lines)}
         form = "batch" if self.equations.blocks[0].batched else "matrix"
         if getattr(self.equations, form):
             views["matrix"] = "\n".join(
                 f"{line.symbol} = {getattr(line.text, form)}" for line in lines
             )
-        views["code"] = numpy_code(self.equations)
+        sizes = {name: array.shape for name, array in proof.values.items()}
+        views["code"] = numpy_code(self.equations, sizes)
         return views
 
     def _findings(self, proof: Proof) -> list[Finding]:
@@ -268,7 +269,7 @@ class _Question:
         document: dict[str, object] = {"method": proof.method, "largest_relative_error": largest}
         sentence = f"every equation by {proof.method}, largest relative error {largest:.1e}"
         if wrong is not None:
-            sentence = f"{wrong.target} = {wrong.text.index} is wrong ({wrong.rule})"
+            sentence = f"{wrong.target} = {wrong.text.entries} is wrong ({wrong.rule})"
             document["first_wrong"] = wrong.target
         found = [Finding("equations", wrong is None, sentence, document)]
         right = proof.engine <= proof.engine_bound
@@ -311,7 +312,7 @@ class _Question:
         )
 
     def _forward(self, units: Units, point: Point) -> list[Step]:
-        """z and a of every unit, with numbers where they were given."""
+        """Every unit's z and a, with numbers where they were given."""
         if units.many(1):
             return []
         found = []

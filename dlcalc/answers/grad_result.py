@@ -112,7 +112,8 @@ class GradResult(Result):
 
         Raises `ClaimError`, with a point where they part, if it is not.
         """
-        if isinstance(self.value, int | float) or self.compare is None:
+        number = isinstance(self.value, int | float)
+        if self.compare is None or (number and not any(c.isalpha() for c in expected)):
             return meets(self.value, expected)
         self.compared = self.compare(expected)
         if not self.compared.equal:

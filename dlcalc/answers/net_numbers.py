@@ -49,10 +49,10 @@ def numbers(text: str, checker: Checker, *, notes: bool = False) -> dict[str, An
         else:
             shown = "x".join(map(str, wanted)) or "one number"
             raise InputError(f"--at {name.strip()} has sizes {value.sizes}, not {shown}")
-    for name, array in found.items():
+    for name, filled in found.items():
         if name.startswith("eps") or name == "N":
             found[name] = checker.given[name]
-        elif np.isnan(array).any():
+        elif np.isnan(filled).any():
             shown = "x" if name == "a1" else name
             raise InputError(
                 "the numbers of the notes are those of a net 2-2-2"

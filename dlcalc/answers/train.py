@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 _RATES = {"gd": 0.1, "sgd": 0.1, "momentum": 0.05, "nesterov": 0.05, "adagrad": 0.1}
 _RATES |= {"adadelta": 1.0, "rmsprop": 0.005}
 _USUAL_RATE = 0.01
+#: So many steps of a training by derived equations are compared, and so alike they must be.
+_COMPARED = 200
+_ALIKE, _ALIKE_IN_SINGLE = 1e-12, 1e-4
 #: What may be another when a training is resumed: where the data are, how long it lasts.
 _FREE = ("epochs", "data")
 # Seconds between two files of --save.
@@ -51,6 +54,7 @@ class Options(TypedDict, total=False):
     early_stopping: int | None
     initialiser: str | None
     dtype: str | None
+    derived: bool | None
 
 
 class Watch:
@@ -87,7 +91,8 @@ def train(
     try:
         problem, toy, aim, settings = asked.training()
         _check_expectations(aim, expect_accuracy, expect_loss)
-        trainer = _trainer(problem, toy, aim, settings)
+        derived = bool(asked.of("derived", False))
+        trainer = _trainer(problem, toy, aim, settings, derived)
     except (TypeError, ValueError, AttributeError) as error:
         if not asked.saved:
             raise
@@ -96,6 +101,8 @@ def train(
         trainer.restore(asked.state)
     over = trainer.done
     findings = toy.verified(trainer.program, settings.seed)
+    if derived:
+        findings.append(_derived(problem, toy, aim, settings))
     config = asked.config(problem, toy, aim, settings)
     finished = _run(trainer, config, save, watch or Watch())
     final = None if trainer.divergence is not None else _final(trainer)
@@ -115,10 +122,37 @@ def train(
     )
 
 
-def _trainer(problem: Problem, toy: ToyNet, aim: Aim, settings: Settings) -> Trainer:
+def _trainer(
+    problem: Problem, toy: ToyNet, aim: Aim, settings: Settings, derived: bool = False
+) -> Trainer:
     from dlcalc.engine.trainer import Trainer
 
-    return Trainer(toy.net, problem.training, problem.held_out, aim, settings, problem.scale)
+    derive = None
+    if derived:
+        from dlcalc.symbolic.network.training import gradient_of
+
+        derive = gradient_of(toy.steps, aim.loss)
+    training, held_out = problem.training, problem.held_out
+    return Trainer(toy.net, training, held_out, aim, settings, problem.scale, derive)
+
+
+def _derived(problem: Problem, toy: ToyNet, aim: Aim, settings: Settings) -> Finding:
+    """Whether the derived equations and the engine's backward pass train alike."""
+    import numpy as np
+
+    trainers = [_trainer(problem, toy, aim, settings, derived) for derived in (True, False)]
+    for trainer in trainers:
+        trainer.run(after_step=lambda trainer=trainer: trainer.step >= _COMPARED)  # type: ignore[misc]
+    ours, theirs = (trainer.program.parameters for trainer in trainers)
+    steps = trainers[1].step
+    difference = float(np.max(np.abs(ours - theirs), initial=0.0))
+    bound = _ALIKE if settings.dtype == "float64" else _ALIKE_IN_SINGLE
+    sentence = (
+        f"{steps} steps by the derived equations and by the engine, parameters within "
+        f"{difference:.1e}"
+    )
+    document = {"steps": steps, "largest_difference": difference}
+    return Finding("derived", difference <= bound, sentence, document)
 
 
 class _Asked:
@@ -254,7 +288,8 @@ class _Asked:
         own = settings._asdict()
         found |= {"optimizer": own.pop("optimizer"), "lr": own.pop("rate")}
         patience = own.pop("patience")
-        return {**found, **own, "early_stopping": patience or None}
+        derived = {"derived": True} if self.of("derived", False) else {}
+        return {**found, **own, "early_stopping": patience or None, **derived}
 
 
 def _run(trainer: Trainer, config: dict[str, object], save: str | None, watch: Watch) -> bool:

@@ -35,6 +35,7 @@ _OPTIONS = (
     click.option("--net", metavar="NET", default="", help="Derive a network, such as 2-2-2."),
     click.option("--activation", metavar="NAME", default="", help="Of the network."),
     click.option("--loss", metavar="NAME", default="", help="Of the network."),
+    click.option("--unit", type=int, default=0, metavar="K", help="Only output K has an error."),
     click.option("--verify", is_flag=True, help="Ask SymPy and the engine as well."),
     click.option("--steps/--no-steps", default=True, help="Show the derivation.  [default: yes]"),
 )

@@ -35,6 +35,9 @@ _OPTIONS = (
     click.option("--early-stopping", type=int, metavar="N", help="Stop after N idle epochs."),
     click.option("--initialiser", metavar="NAME", help="Such as he_normal, xavier_uniform."),
     click.option("--dtype", type=click.Choice(["float64", "float32"]), help="Type of numbers."),
+    click.option(
+        "--derived", is_flag=True, default=None, help="Train by the equations of grad --net."
+    ),
     click.option("--save", metavar="FILE.npz", help="Keep the training in a file as it goes."),
     click.option("--resume", metavar="FILE.npz", help="Go on with it, as if never stopped."),
     click.option("--expect-accuracy", type=float, metavar="X", help="Exit with 1 if it is less."),

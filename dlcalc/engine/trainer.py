@@ -83,6 +83,7 @@ class Trainer:
         aim: Aim,
         settings: Settings,
         scale: float = 1.0,
+        derive: Callable[[Program, Criterion], Callable[[], None]] | None = None,
     ) -> None:
         _check(settings)
         self.net, self.aim, self.settings, self.scale = net, aim, settings, scale
@@ -104,6 +105,8 @@ class Trainer:
         self._inputs = training.inputs.astype(self.program.dtype, copy=False)
         self._targets = aim.encoded(training.targets, self.program.dtype)
         self.criterion = Criterion(aim.loss, self.program.output)
+        # Another way to write the gradient than the program's own backward pass.
+        self._write_gradient = derive(self.program, self.criterion) if derive else self._backward
         self.whole = batch == count
         self.order = np.arange(batch * self.steps_each) % count
         self.criterion.set_target(self._targets[self.order[:batch]])
@@ -189,8 +192,8 @@ class Trainer:
             self._load(self.order[first : first + program.batch])
         program.forward()
         loss = float(self.criterion.forward())
-        self.criterion.backward()
-        gradient = program.backward()
+        self._write_gradient()
+        gradient = program.gradient
         squares = float(np.dot(gradient, gradient))
         self.step += 1
         self.position += 1
@@ -211,6 +214,10 @@ class Trainer:
         self.optimiser.step(gradient, rate)
         for each in self.regularisers:
             each.after_step(rate)
+
+    def _backward(self) -> None:
+        self.criterion.backward()
+        self.program.backward()
 
     def _diverged(self, loss: float) -> bool:
         # In single precision squares overflow long before the gradient does.

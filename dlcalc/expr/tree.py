@@ -128,8 +128,8 @@ def replaced(expr: Expr, by: Mapping[str, Expr]) -> Expr:
 
 
 # How tightly operators bind, as in Python.
-_SUM, _PRODUCT, _SIGN, _POWER, _ATOM = range(5)
-_BINDING = {"+": _SUM, "-": _SUM, "*": _PRODUCT, "/": _PRODUCT, "@": _PRODUCT, "**": _POWER}
+SUM, PRODUCT, _SIGN, _POWER, ATOM = range(5)
+_BINDING = {"+": SUM, "-": SUM, "*": PRODUCT, "/": PRODUCT, "@": PRODUCT, "**": _POWER}
 
 
 def written(expr: Expr) -> str:
@@ -139,47 +139,78 @@ def written(expr: Expr) -> str:
     >>> written(parse("-(a+b)*c^2 / (d*e)"))
     '-(a + b)*c**2/(d*e)'
     """
-    return _written(expr)[0]
+    return Writer().text(expr)
 
 
-def _written(expr: Expr) -> tuple[str, int]:
-    match expr:
-        case Number(value):
-            return decimal(value)
-        case Name(name):
-            return name, _ATOM
-        case Negative(operand):
-            return f"-{_inside(operand, _SIGN)}", _SIGN
-        case Binary(operator, left, right):
-            level = _BINDING[operator]
-            power = operator == "**"
-            # a - (b + c), a/(b*c) and (a**b)**c need their brackets, as does (-a)**b.
-            first = _inside(left, level + 1 if power else level)
-            second = _inside(right, _SIGN if power else level + 1)
-            gap = " " if level == _SUM else ""
-            return f"{first}{gap}{operator}{gap}{second}", level
-        case Call(function, arguments, axis):
-            inner = ", ".join(written(argument) for argument in arguments)
-            return f"{function}({inner}{'' if axis is None else f', axis={axis}'})", _ATOM
-        case Transpose(operand):
-            return f"{_inside(operand, _ATOM)}.T", _ATOM
-        case Subscript(operand, indices):
-            return f"{operand.name}[{','.join(map(str, indices))}]", _ATOM
-    raise TypeError(expr)
+class Writer:
+    """Writes expressions; another dialect says differently how names and calls are written."""
+
+    #: Operators that stand between blanks.
+    spaced = "+-"
+
+    def text(self, expr: Expr) -> str:
+        """The expression as text."""
+        return self.bound(expr)[0]
+
+    def bound(self, expr: Expr) -> tuple[str, int]:
+        """The text, and how tightly its last operator binds."""
+        match expr:
+            case Number(value):
+                return decimal(value)
+            case Name(name):
+                return self.name(name), ATOM
+            case Negative(operand):
+                return f"-{self.inside(operand, _SIGN)}", _SIGN
+            case Binary():
+                return self.binary(expr)
+            case Call():
+                return self.call(expr)
+            case Transpose(operand):
+                return f"{self.inside(operand, ATOM)}.T", ATOM
+            case Subscript(operand, indices):
+                return f"{operand.name}[{','.join(map(str, indices))}]", ATOM
+        raise TypeError(expr)
+
+    def name(self, name: str) -> str:
+        """A variable or pi."""
+        return name
+
+    def call(self, expr: Call) -> tuple[str, int]:
+        """A function at its arguments."""
+        inner = ", ".join(self.text(argument) for argument in expr.arguments)
+        tail = "" if expr.axis is None else f", axis={expr.axis}"
+        return f"{expr.function}({inner}{tail})", ATOM
+
+    def binary(self, expr: Binary) -> tuple[str, int]:
+        """Two operands: a - (b + c), a/(b*c) and (a**b)**c need their brackets, as does (-a)**b."""
+        operator, level = expr.operator, _BINDING[expr.operator]
+        power = operator == "**"
+        left = level + 1 if power or _mixed(operator, expr.left) else level
+        first = self.inside(expr.left, left)
+        second = self.inside(expr.right, _SIGN if power else level + 1)
+        gap = " " if operator in self.spaced else ""
+        return f"{first}{gap}{operator}{gap}{second}", level
+
+    def inside(self, expr: Expr, level: int) -> str:
+        """The text, in brackets if it binds less tightly."""
+        text, own = self.bound(expr)
+        return text if own >= level else f"({text})"
 
 
-def _inside(expr: Expr, level: int) -> str:
-    text, own = _written(expr)
-    return text if own >= level else f"({text})"
+def _mixed(operator: str, left: Expr) -> bool:
+    """Whether elementwise and matrix products meet: they bind alike, but few people know that."""
+    if not isinstance(left, Binary) or _BINDING[operator] != PRODUCT:
+        return False
+    return (operator == "@") != (left.operator == "@") and _BINDING[left.operator] == PRODUCT
 
 
 def decimal(value: Fraction) -> tuple[str, int]:
     """A number as text and how tightly it binds: a decimal where it ends, else a quotient."""
     if value.denominator == 1:
-        return str(value.numerator), _ATOM if value >= 0 else _SIGN
+        return str(value.numerator), ATOM if value >= 0 else _SIGN
     shown = format(float(value), ".17g")
     short = repr(float(value))
     for text in (short, shown):
         if Fraction(text) == value:
-            return text, _ATOM if value >= 0 else _SIGN
-    return f"{value.numerator}/{value.denominator}", _PRODUCT if value >= 0 else _SIGN
+            return text, ATOM if value >= 0 else _SIGN
+    return f"{value.numerator}/{value.denominator}", PRODUCT if value >= 0 else _SIGN

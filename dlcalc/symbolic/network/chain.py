@@ -91,7 +91,9 @@ class Units:
             mend = "Layer 1 is the input: w[2,j,k] enters the first layer behind it."
             raise InputError(rule, place=place, mend=mend)
         bounds = [self.widths[numbers[0] - 1], self.widths[numbers[0] - 2]]
-        for what, number, bound in zip(("unit", "the unit before"), numbers[1:], bounds):
+        for what, number, bound in zip(
+            ("unit", "the unit before"), numbers[1:], bounds, strict=False
+        ):
             if not 1 <= number <= bound:
                 shown = f"layer {numbers[0] - (what != 'unit')}"
                 raise InputError(f"{shown} has units 1 to {bound}, not {number}", place=place)
@@ -109,7 +111,7 @@ class Units:
             return None
         if block.activation not in ACTIVATIONS:
             raise InputError(
-                f"the units of layer {layer} share {block.activation}, so no chain leads through one",
+                f"{block.activation} joins all units of layer {layer}: no chain leads through one",
                 mend="Ask for a whole tensor, such as --wrt W2.",
             )
         entries = {"z": _entry("z", layer, unit), "a": _entry("a", layer, unit)}
@@ -124,7 +126,7 @@ class Units:
         return {"a": _entry("a", self.last, unit), "y": Subscript(Name("y"), (unit,))}
 
     def forward(self, layer: int, unit: int) -> list[tuple[Subscript, Expr, str]]:
-        """z and a of a unit: symbols, expressions, and what they are."""
+        """A unit's z and a: symbols, expressions, and what they are."""
         block = self.block(layer)
         total: Expr | None = None
         for before in range(1, self.widths[layer - 2] + 1):
@@ -173,8 +175,8 @@ class _Walk:
         self.known: set[str] = set()
 
     def to(self, wrt: Subscript) -> Chain:
-        letter, (layer, unit, *before) = wrt.operand.name, wrt.indices
-        assert isinstance(layer, int) and isinstance(unit, int)
+        letter = wrt.operand.name
+        layer, unit, *before = [int(index) for index in wrt.indices]
         symbol = f"dE/d{wrt}"
         if layer == self.units.last and unit not in self.units.enters(layer):
             self.link(symbol, "0", f"it does not lead to output {self.units.unit}", _NOTHING)
@@ -189,9 +191,7 @@ class _Walk:
         shown = self.written_out(answer)
         return Chain(tuple(self.links.values()), shown)
 
-    def factors(
-        self, symbol: str, wrt: Subscript, layer: int, unit: int, seen: Expr
-    ) -> Expr:
+    def factors(self, symbol: str, wrt: Subscript, layer: int, unit: int, seen: Expr) -> Expr:
         """dE/dw = dE/dz * dz/dw, and dE/dz itself opened where its parts are few."""
         z = _entry("z", layer, unit)
         parts = self.opened(layer, unit)
@@ -282,14 +282,14 @@ class _Walk:
         self.link(f"dE/d{a}", text, rule, name)
         return name
 
-    def link(
-        self, symbol: str, text: str, rule: str, expr: Expr, place: int | None = None
-    ) -> None:
+    def link(self, symbol: str, text: str, rule: str, expr: Expr, place: int | None = None) -> None:
         """Add a line, once, perhaps before those that explain it."""
         if symbol in self.links:
             return
         items = list(self.links.items())
-        items.insert(len(items) if place is None else place, (symbol, Link(symbol, text, rule, expr)))
+        items.insert(
+            len(items) if place is None else place, (symbol, Link(symbol, text, rule, expr))
+        )
         self.links = dict(items)
 
     def substituted(self, expr: Expr) -> Expr:

@@ -15,7 +15,7 @@ import numpy as np
 from dlcalc.engine.program import Program
 from dlcalc.expr.parse import parse
 from dlcalc.nets.parser import Net
-from dlcalc.symbolic.evaluate import evaluate
+from dlcalc.symbolic.matrix.evaluate import evaluate
 from dlcalc.symbolic.network.equations import (
     BACKWARD,
     FORWARD,
@@ -90,9 +90,9 @@ class Checker:
             for letter, names in block.tensors.items():
                 shape = self.program.tensors[names[0]].value.shape
                 fan = max(int(np.prod(shape[1:])), 1)
-                found[letter] = self.draw.normal(size=shape) / np.sqrt(fan)
+                found[letter] = np.asarray(self.draw.normal(size=shape)) / np.sqrt(fan)
                 if letter.startswith("gamma"):
-                    found[letter] = self.draw.uniform(0.5, 1.5, shape)
+                    found[letter] = np.asarray(self.draw.uniform(0.5, 1.5, shape))
             if block.word == "bn":
                 found[f"eps{block.number}"] = np.array(float(block.layer.eps))
         found["a1"] = self.draw.normal(size=(self.examples, *sizes) if self.batched else sizes)
@@ -103,7 +103,8 @@ class Checker:
         return found
 
     def _sizes(self, place: int) -> tuple[int, ...]:
-        return self.blocks[place].output
+        found: tuple[int, ...] = self.blocks[place].output
+        return found
 
     def _targets(self, sizes: tuple[int, ...]) -> Array:
         drawn = self.draw.uniform(0.1, 0.9, sizes)
@@ -124,10 +125,9 @@ class Checker:
         rows = (self.examples,) if self.batched else ()
         letter = line.symbol.rstrip("0123456789")
         if line.stage == GRADIENT:
-            return self.given[line.symbol[1:]].shape
-        if letter in ("mean", "var"):
-            return block.output[:1]
-        return (*rows, *block.output)
+            return tuple(self.given[line.symbol[1:]].shape)
+        output: tuple[int, ...] = block.output
+        return output[:1] if letter in ("mean", "var") else (*rows, *output)
 
     def forward(self, arrays: dict[str, Array], moved: str = "", by: Any = 0.0) -> Any:
         """Work out the loss; one array on the way, or a given one, may be moved."""
@@ -145,11 +145,11 @@ class Checker:
         if line.loop:
             self._loop(evaluator, line)
         else:
-            evaluator.run(line.target, line.text.index, self.sizes(line), dict(line.kernel))
+            evaluator.run(line.target, line.text.entries, self.sizes(line), dict(line.kernel))
 
     def _loop(self, evaluator: Evaluator, line: Equation) -> None:
         """Go through time, one step after the other: each reads what the one before it made."""
-        sizes, reading = self.sizes(line), read(line.target, line.text.index)
+        sizes, reading = self.sizes(line), read(line.target, line.text.entries)
         time = sizes[-2]
         kind = np.result_type(*evaluator.arrays.values())
         found = np.zeros(sizes, kind)
@@ -190,7 +190,7 @@ class Checker:
             # g is the derivative by what leaves the layer, delta by what enters its activation.
             moved = behind if symbol.startswith("delta") and behind in made else f"a{number}"
         found = arrays[symbol]
-        direction = self.draw.normal(size=found.shape)
+        direction = np.asarray(self.draw.normal(size=found.shape))
         said = float(np.sum(found * direction))
         scale = _norm(found * direction) + self._floor(line, arrays)
         true = self._derivative(moved, direction, recurrent=self._recurrent(line))
@@ -208,9 +208,9 @@ class Checker:
     def _derivative(self, moved: str, direction: Array, recurrent: str) -> float:
         if self.smooth:
             arrays = dict(self.given)
-            return float(np.imag(self._moved(arrays, moved, 1j * _IMAGINARY * direction, recurrent))) / (
-                _IMAGINARY
-            )
+            return float(
+                np.imag(self._moved(arrays, moved, 1j * _IMAGINARY * direction, recurrent))
+            ) / (_IMAGINARY)
         ends = [
             float(self._moved(dict(self.given), moved, sign * _STEP * direction, recurrent))
             for sign in (1, -1)
@@ -227,8 +227,8 @@ class Checker:
         place = next(i for i, line in enumerate(lines) if line.symbol == f"a{number}")
         line = lines[place]
         n = "n," if self.batched else ""
-        pushed = line.text.index[:-1] + f" + push[{n}t,j])"
-        lines[place] = line._replace(text=line.text._replace(index=pushed))
+        pushed = line.text.entries[:-1] + f" + push[{n}t,j])"
+        lines[place] = line._replace(text=line.text._replace(entries=pushed))
         kept, self.equations = self.equations, self.equations._replace(lines=tuple(lines))
         try:
             return self.forward(arrays)
@@ -236,9 +236,11 @@ class Checker:
             self.equations = kept
 
     def _engine(self, arrays: dict[str, Array]) -> float:
-        """The largest relative difference from the engine's reverse mode, over output and gradients."""
+        """The largest relative difference from the engine: its output, its reverse mode."""
         program, batched = self.program, self.batched
-        pairs = [(letter, names) for block in self.blocks for letter, names in block.tensors.items()]
+        pairs = [
+            (letter, names) for block in self.blocks for letter, names in block.tensors.items()
+        ]
         for letter, names in pairs:
             program.tensors[names[0]].value[...] = arrays[letter]
             for other in names[1:]:

@@ -97,38 +97,38 @@ class _Derivation:
         self.lines.append(Equation(symbol, target, text, rule, stage, loop, kernel))
 
     def _forward(self, block: Block, own: Rule) -> None:
-        l = block.number
+        L = block.number
         for symbol, indices, text, says in own.before:
             letter = symbol.rstrip("0123456789")
-            self._add(symbol, f"{letter}[{l},{indices}]", text, says, FORWARD)
+            self._add(symbol, f"{letter}[{L},{indices}]", text, says, FORWARD)
         loop = "up" if block.word == "rnn" else ""
         letter = "a" if block.activation == "identity" else "z"
-        target = f"{letter}[{l},{_n(block)}{own.outputs}]"
-        self._add(f"{letter}{l}", target, own.forward, own.says, FORWARD, loop, own.kernel)
+        target = f"{letter}[{L},{_n(block)}{own.outputs}]"
+        self._add(f"{letter}{L}", target, own.forward, own.says, FORWARD, loop, own.kernel)
         if letter == "z":
             self._activate(block, own)
 
     def _activate(self, block: Block, own: Rule) -> None:
-        l, word = block.number, block.activation
-        z, a = f"z[{l},{_n(block)}{own.outputs}]", f"a[{l},{_n(block)}{own.outputs}]"
+        L, word = block.number, block.activation
+        z, a = f"z[{L},{_n(block)}{own.outputs}]", f"a[{L},{_n(block)}{own.outputs}]"
         if word == "softmax":
-            over = f"sum_{{m}}(exp(z[{l},{_n(block)}m]))"
-            text = Text(f"exp({z})/{over}", f"softmax(z{l})", f"softmax(z{l}, axis=1)")
+            over = f"sum_{{m}}(exp(z[{L},{_n(block)}m]))"
+            text = Text(f"exp({z})/{over}", f"softmax(z{L})", f"softmax(z{L}, axis=1)")
         elif word == "log_softmax":
-            over = f"log(sum_{{m}}(exp(z[{l},{_n(block)}m])))"
-            text = Text(f"{z} - {over}", f"log_softmax(z{l})", f"log_softmax(z{l}, axis=1)")
+            over = f"log(sum_{{m}}(exp(z[{L},{_n(block)}m])))"
+            text = Text(f"{z} - {over}", f"log_softmax(z{L})", f"log_softmax(z{L}, axis=1)")
         else:
             value = value_of(block)
-            whole = written(replaced(value, {"z": Variable(f"z{l}")}))
+            whole = written(replaced(value, {"z": Variable(f"z{L}")}))
             text = Text(written(replaced(value, {"z": _entry(z)})), whole, whole)
-        self._add(f"a{l}", a, text, word, FORWARD)
+        self._add(f"a{L}", a, text, word, FORWARD)
 
     def _loss(self) -> None:
         block, own = self.blocks[-1], self.rules[-1]
-        l, letters = block.number, (_n(block) + own.outputs).strip(",")
+        L, letters = block.number, (_n(block) + own.outputs).strip(",")
         terms = parse(self.loss.terms)
-        entries = {"a": _entry(f"a[{l},{letters}]"), "y": _entry(f"y[{letters}]")}
-        arrays: dict[str, Expr] = {"a": Variable(f"a{l}"), "y": Variable("y")}
+        entries = {"a": _entry(f"a[{L},{letters}]"), "y": _entry(f"y[{letters}]")}
+        arrays: dict[str, Expr] = {"a": Variable(f"a{L}"), "y": Variable("y")}
         index = f"sum_{{{letters}}}({written(replaced(terms, entries))})"
         whole = f"sum({written(replaced(terms, arrays))})"
         if self.divisor:
@@ -159,19 +159,19 @@ class _Derivation:
 
     def _slope(self, letters: str, slope: str, factor: bool = False) -> Text:
         """The loss's derivative by the outputs, perhaps to be multiplied."""
-        l = self.blocks[-1].number
+        L = self.blocks[-1].number
         expr = parse(slope)
         if self.divisor:
             expr = Binary("/", expr, parse(self.divisor))
-        entries = {"a": _entry(f"a[{l},{letters}]"), "y": _entry(f"y[{letters}]")}
-        arrays: dict[str, Expr] = {"a": Variable(f"a{l}"), "y": Variable("y")}
+        entries = {"a": _entry(f"a[{L},{letters}]"), "y": _entry(f"y[{letters}]")}
+        arrays: dict[str, Expr] = {"a": Variable(f"a{L}"), "y": Variable("y")}
         whole = written(replaced(expr, arrays))
         index = replaced(expr, entries)
         return Text(_bracketed(index) if factor else written(index), whole, whole)
 
     def _delta(self, place: int) -> None:
         block = self.blocks[place]
-        l, word, n = block.number, block.activation, _n(block)
+        L, word, n = block.number, block.activation, _n(block)
         fused = self.loss.fused
         if place + 1 == len(self.blocks) and fused is not None and fused[0] == word:
             letters = self.rules[place].outputs
@@ -179,12 +179,12 @@ class _Derivation:
             says = f"output error, {word} and loss together"
         elif word in ("softmax", "log_softmax"):
             letters, says = self._arrived(place)
-            text = _SHARED[word](l, n)
+            text = _SHARED[word](L, n)
         else:
             arriving, letters, says = self._arriving(place)
             text = _times(arriving, _slopes(block, f"{n}{letters}"))
         kernel = self._kernel(place)
-        self._add(f"delta{l}", f"delta[{l},{n}{letters}]", text, says, BACKWARD, "", kernel)
+        self._add(f"delta{L}", f"delta[{L},{n}{letters}]", text, says, BACKWARD, "", kernel)
 
     def _kernel(self, place: int) -> Runs:
         """How far the kernel's indices run in what arrives from the layer above."""
@@ -194,23 +194,22 @@ class _Derivation:
         """Name what arrives at a layer, g, where it stands more than once."""
         block = self.blocks[place]
         arriving, letters, says = self._arriving(place)
-        l, n = block.number, _n(block)
+        L, n = block.number, _n(block)
         kernel = self._kernel(place)
-        self._add(f"g{l}", f"g[{l},{n}{letters}]", arriving, says, BACKWARD, "", kernel)
+        self._add(f"g{L}", f"g[{L},{n}{letters}]", arriving, says, BACKWARD, "", kernel)
         return self.rules[place].outputs, f"through {block.activation}"
 
     def _through_time(self, place: int) -> None:
         block = self.blocks[place]
-        l, n = block.number, _n(block)
+        L, n = block.number, _n(block)
         arriving, letters, says = self._arriving(place)
         kernel = self._kernel(place)
-        self._add(f"g{l}", f"g[{l},{n}{letters}]", arriving, says, BACKWARD, "", kernel)
+        self._add(f"g{L}", f"g[{L},{n}{letters}]", arriving, says, BACKWARD, "", kernel)
         text = Text(
-            f"(g[{l},{n}t,j] + sum_{{m}}(wh[{l},m,j]*delta[{l},{n}t + 1,m]))"
-            f"*(1 - a[{l},{n}t,j]**2)"
+            f"(g[{L},{n}t,j] + sum_{{m}}(wh[{L},m,j]*delta[{L},{n}t + 1,m]))*(1 - a[{L},{n}t,j]**2)"
         )
         says = "error of this step and of all later ones"
-        self._add(f"delta{l}", f"delta[{l},{n}t,j]", text, says, BACKWARD, "down")
+        self._add(f"delta{L}", f"delta[{L},{n}t,j]", text, says, BACKWARD, "down")
 
 
 _CARRIED = {
@@ -222,20 +221,20 @@ _CARRIED = {
 }
 
 
-def _softmax_pull(l: int, n: str) -> Text:
-    inner = f"sum_{{m}}(g[{l},{n}m]*a[{l},{n}m])"
+def _softmax_pull(L: int, n: str) -> Text:
+    inner = f"sum_{{m}}(g[{L},{n}m]*a[{L},{n}m])"
     return Text(
-        f"a[{l},{n}j]*(g[{l},{n}j] - {inner})",
-        f"a{l}*(g{l} - sum(g{l}*a{l}))",
-        f"(a{l}.T*(g{l}.T - sum(g{l}*a{l}, axis=1))).T",
+        f"a[{L},{n}j]*(g[{L},{n}j] - {inner})",
+        f"a{L}*(g{L} - sum(g{L}*a{L}))",
+        f"(a{L}.T*(g{L}.T - sum(g{L}*a{L}, axis=1))).T",
     )
 
 
-def _log_softmax_pull(l: int, n: str) -> Text:
+def _log_softmax_pull(L: int, n: str) -> Text:
     return Text(
-        f"g[{l},{n}j] - exp(a[{l},{n}j])*sum_{{m}}(g[{l},{n}m])",
-        f"g{l} - exp(a{l})*sum(g{l})",
-        f"(g{l}.T - exp(a{l}).T*sum(g{l}, axis=1)).T",
+        f"g[{L},{n}j] - exp(a[{L},{n}j])*sum_{{m}}(g[{L},{n}m])",
+        f"g{L} - exp(a{L})*sum(g{L})",
+        f"(g{L}.T - exp(a{L}).T*sum(g{L}, axis=1)).T",
     )
 
 
@@ -256,12 +255,12 @@ def _template(text: str, block: Block) -> Expr:
 
 
 def value_of(block: Block) -> Expr:
-    """a of a layer's activation, in z."""
+    """The activation of a layer, in z."""
     return _template(ACTIVATIONS[block.activation].value, block)
 
 
 def slope_of(block: Block) -> Expr:
-    """da/dz of a layer's activation, in z and a."""
+    """The slope da/dz of a layer's activation, in z and a."""
     return _template(ACTIVATIONS[block.activation].slope, block)
 
 
@@ -269,20 +268,20 @@ def _slopes(block: Block, letters: str) -> Text:
     """The slope of an activation in indices and for arrays; empty where it is 1."""
     if block.activation == "identity":
         return Text("")
-    l = block.number
+    L = block.number
     slope = slope_of(block)
-    entries = {letter: _entry(f"{letter}[{l},{letters}]") for letter in "az"}
-    arrays: dict[str, Expr] = {letter: Variable(f"{letter}{l}") for letter in "az"}
+    entries = {letter: _entry(f"{letter}[{L},{letters}]") for letter in "az"}
+    arrays: dict[str, Expr] = {letter: Variable(f"{letter}{L}") for letter in "az"}
     whole = _bracketed(replaced(slope, arrays))
     return Text(_bracketed(replaced(slope, entries)), whole, whole)
 
 
 def _times(left: Text, right: Text) -> Text:
     """Two factors in every view; a view that one of them has not stays empty."""
-    if not right.index:
+    if not right.entries:
         return left
     return Text(
-        f"{left.index}*{right.index}",
+        f"{left.entries}*{right.entries}",
         f"{_factor(left.matrix)}*{right.matrix}" if left.matrix else "",
         f"{_factor(left.batch)}*{right.batch}" if left.batch else "",
     )

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from dlcalc.symbolic.functions import FUNCTIONS
+from dlcalc.symbolic.matrix.evaluate import FUNCTIONS
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Ranges = dict[str, int]
@@ -107,6 +107,22 @@ def _subscript(node: ast.expr) -> tuple[str, list[ast.expr]]:
     return array_name(node.value.id, layer), parts
 
 
+def unread(tree: ast.expr, deep: bool = True) -> list[tuple[str, list[ast.expr]]]:
+    """The arrays of a tree with their indices; of one subscript alone unless ``deep``."""
+    nodes = ast.walk(tree) if deep else [tree]
+    return [_subscript(node) for node in nodes if isinstance(node, ast.Subscript)]
+
+
+def ranges(reading: Reading, sizes: Mapping[str, tuple[int, ...]], own: tuple[int, ...]) -> Ranges:
+    """How far each index runs: the free ones by the sizes, the others by where they stand."""
+    found: Ranges = dict(zip(reading.free, own, strict=True))
+    for name, indices in unread(reading.tree):
+        for index, size in zip(indices, sizes[name], strict=True):
+            if isinstance(index, ast.Name):
+                found.setdefault(index.id, size)
+    return found
+
+
 class Evaluator:
     """Index equations at work on arrays by name; what they make joins the arrays."""
 
@@ -127,34 +143,23 @@ class Evaluator:
         self, reading: Reading, sizes: tuple[int, ...], kernel: Ranges, **fixed: int
     ) -> Array:
         """The right side over all free indices; those in ``fixed`` have one value."""
-        ranges = {**self.ranges(reading, sizes), **kernel}
-        order = list(ranges)
+        shapes = {name: array.shape for name, array in self.arrays.items()}
+        runs = {**ranges(reading, shapes, sizes), **kernel}
+        order = list(runs)
         grids = {}
         for axis, name in enumerate(order):
             shape = [1] * len(order)
             shape[axis] = -1
-            steps = np.array([fixed[name]]) if name in fixed else np.arange(ranges[name])
+            steps = np.array([fixed[name]]) if name in fixed else np.arange(runs[name])
             grids[name] = steps.reshape(shape)
         found = _Run(self.arrays, grids, order).of(reading.tree)
-        wanted = [1 if name in fixed else ranges[name] for name in order]
+        wanted = [1 if name in fixed else runs[name] for name in order]
         free = [name for name in order if name in reading.free]
         wanted = [wanted[i] if name in free else 1 for i, name in enumerate(order)]
         whole = np.broadcast_to(found, wanted)
         kept = whole.reshape([wanted[i] for i, name in enumerate(order) if name in free])
         result: Array = np.transpose(kept, [free.index(name) for name in reading.free]).copy()
         return result
-
-    def ranges(self, reading: Reading, sizes: tuple[int, ...]) -> Ranges:
-        """How far each index runs: the free ones by the sizes, the others by where they stand."""
-        found: Ranges = dict(zip(reading.free, sizes, strict=True))
-        for node in ast.walk(reading.tree):
-            if not isinstance(node, ast.Subscript):
-                continue
-            name, indices = _subscript(node)
-            for index, size in zip(indices, self.arrays[name].shape, strict=True):
-                if isinstance(index, ast.Name):
-                    found.setdefault(index.id, size)
-        return found
 
 
 class _Run:

@@ -13,7 +13,6 @@ from dlcalc.layers.convention import TORCH
 from dlcalc.layers.shape import Shape
 from dlcalc.symbolic.network.model import Block
 
-
 #: How far indices run, by their letters.
 Runs = tuple[tuple[str, int], ...]
 
@@ -21,7 +20,7 @@ Runs = tuple[tuple[str, int], ...]
 class Text(NamedTuple):
     """The right side of an equation: in indices, for one example, for rows of examples."""
 
-    index: str
+    entries: str
     matrix: str = ""
     batch: str = ""
 
@@ -68,24 +67,22 @@ def _total(block: Block, letters: str, body: str) -> str:
 
 
 def _dense(block: Block) -> Rule:
-    l, p, n = block.number, block.number - 1, _n(block)
+    L, p, n = block.number, block.number - 1, _n(block)
     bias = bool(block.layer.bias)
-    index = f"sum_{{k}}(w[{l},j,k]*a[{p},{n}k])" + (f" + b[{l},j]" if bias else "")
-    matrix, batch = f"W{l}@a{p}", f"a{p}@W{l}.T"
+    index = f"sum_{{k}}(w[{L},j,k]*a[{p},{n}k])" + (f" + b[{L},j]" if bias else "")
+    matrix, batch = f"W{L}@a{p}", f"a{p}@W{L}.T"
     if bias:
-        matrix, batch = f"{matrix} + b{l}", f"{batch} + b{l}"
+        matrix, batch = f"{matrix} + b{L}", f"{batch} + b{L}"
     weight = Text(
-        _total(block, "", f"delta[{l},{n}j]*a[{p},{n}k]"),
-        f"outer(delta{l}, a{p})",
-        f"delta{l}.T@a{p}",
+        _total(block, "", f"delta[{L},{n}j]*a[{p},{n}k]"),
+        f"outer(delta{L}, a{p})",
+        f"delta{L}.T@a{p}",
     )
-    gradients = [Gradient(f"W{l}", "j,k", weight, "weight: error times the input")]
+    gradients = [Gradient(f"W{L}", "j,k", weight, "weight: error times the input")]
     if bias:
-        text = Text(_total(block, "", f"delta[{l},{n}j]"), f"delta{l}", f"sum(delta{l}, axis=0)")
-        gradients.append(Gradient(f"b{l}", "j", text, "bias: the error itself"))
-    pull = Text(
-        f"sum_{{j}}(w[{l},j,k]*delta[{l},{n}j])", f"W{l}.T@delta{l}", f"delta{l}@W{l}"
-    )
+        text = Text(_total(block, "", f"delta[{L},{n}j]"), f"delta{L}", f"sum(delta{L}, axis=0)")
+        gradients.append(Gradient(f"b{L}", "j", text, "bias: the error itself"))
+    pull = Text(f"sum_{{j}}(w[{L},j,k]*delta[{L},{n}j])", f"W{L}.T@delta{L}", f"delta{L}@W{L}")
     return Rule(
         "j",
         "k",
@@ -135,49 +132,45 @@ def _windows(block: Block) -> _Windows:
         size *= window.kernel
     join = ",".join
     runs = tuple([(u, window.kernel) for u, window in zip(kernel, windows, strict=True)])
-    return _Windows(
-        join(outputs), join(inputs), join(kernel), join(seen), join(seeing), size, runs
-    )
+    return _Windows(join(outputs), join(inputs), join(kernel), join(seen), join(seeing), size, runs)
 
 
 def _conv(block: Block) -> Rule:
-    l, p, n, at = block.number, block.number - 1, _n(block), _windows(block)
-    w = f"w[{l},o,c,{at.kernel}]"
+    L, p, n, at = block.number, block.number - 1, _n(block), _windows(block)
+    w = f"w[{L},o,c,{at.kernel}]"
     index = f"sum_{{c,{at.kernel}}}({w}*a[{p},{n}c,{at.seen}])"
-    here = f"delta[{l},{n}o,{at.outputs}]"
+    here = f"delta[{L},{n}o,{at.outputs}]"
     weight = Text(_total(block, at.outputs, f"{here}*a[{p},{n}c,{at.seen}]"))
     gradients = [
-        Gradient(f"W{l}", f"o,c,{at.kernel}", weight, "kernel: errors times what they saw")
+        Gradient(f"W{L}", f"o,c,{at.kernel}", weight, "kernel: errors times what they saw")
     ]
     if block.layer.bias:
-        index += f" + b[{l},o]"
+        index += f" + b[{L},o]"
         text = Text(_total(block, at.outputs, here))
-        gradients.append(Gradient(f"b{l}", "o", text, "bias: the sum of the errors"))
-    pull = Text(f"sum_{{o,{at.kernel}}}({w}*delta[{l},{n}o,{at.seeing}])")
+        gradients.append(Gradient(f"b{L}", "o", text, "bias: the sum of the errors"))
+    pull = Text(f"sum_{{o,{at.kernel}}}({w}*delta[{L},{n}o,{at.seeing}])")
     says = "cross-correlation"
-    return Rule(
-        f"o,{at.outputs}", f"c,{at.inputs}", Text(index), pull, tuple(gradients), says
-    )
+    return Rule(f"o,{at.outputs}", f"c,{at.inputs}", Text(index), pull, tuple(gradients), says)
 
 
 def _maxpool(block: Block) -> Rule:
-    l, p, n, at = block.number, block.number - 1, _n(block), _windows(block)
+    L, p, n, at = block.number, block.number - 1, _n(block), _windows(block)
     forward = Text(f"max_{{{at.kernel}}}(a[{p},{n}c,{at.seen}])")
     # a - max is at most 0, and 0 just where the largest stands.
-    won = f"heaviside(a[{p},{n}c,{at.inputs}] - a[{l},{n}c,{at.seeing}], 1)"
-    pull = Text(f"sum_{{{at.kernel}}}(delta[{l},{n}c,{at.seeing}]*{won})")
+    won = f"heaviside(a[{p},{n}c,{at.inputs}] - a[{L},{n}c,{at.seeing}], 1)"
+    pull = Text(f"sum_{{{at.kernel}}}(delta[{L},{n}c,{at.seeing}]*{won})")
     return Rule(f"c,{at.outputs}", f"c,{at.inputs}", forward, pull, (), "the largest", at.runs)
 
 
 def _avgpool(block: Block) -> Rule:
-    l, p, n, at = block.number, block.number - 1, _n(block), _windows(block)
+    L, p, n, at = block.number, block.number - 1, _n(block), _windows(block)
     forward = Text(f"sum_{{{at.kernel}}}(a[{p},{n}c,{at.seen}])/{at.size}")
-    pull = Text(f"sum_{{{at.kernel}}}(delta[{l},{n}c,{at.seeing}])/{at.size}")
+    pull = Text(f"sum_{{{at.kernel}}}(delta[{L},{n}c,{at.seeing}])/{at.size}")
     return Rule(f"c,{at.outputs}", f"c,{at.inputs}", forward, pull, (), "the mean", at.runs)
 
 
 def _flatten(block: Block) -> Rule:
-    l, p, n = block.number, block.number - 1, _n(block)
+    L, p, n = block.number, block.number - 1, _n(block)
     letters = "crsq"[: len(block.input)]
     strides = [1]
     for size in reversed(block.input[1:]):
@@ -191,89 +184,93 @@ def _flatten(block: Block) -> Rule:
         part = f"k//{stride}" if stride > 1 else "k"
         parts.append("0" if size == 1 else part if place == 0 else f"{part} % {size}")
     forward = Text(f"a[{p},{n}{','.join(parts)}]")
-    pull = Text(f"delta[{l},{n}{whole}]")
+    pull = Text(f"delta[{L},{n}{whole}]")
     return Rule("k", ",".join(letters), forward, pull, (), "all values in a row")
 
 
 def _last(block: Block) -> Rule:
-    l, p, n = block.number, block.number - 1, _n(block)
+    L, p, n = block.number, block.number - 1, _n(block)
     end = block.input[0] - 1
     forward = Text(f"a[{p},{n}{end},k]")
-    pull = Text(f"delta[{l},{n}k]*heaviside(t - {end}, 1)")
+    pull = Text(f"delta[{L},{n}k]*heaviside(t - {end}, 1)")
     return Rule("k", "t,k", forward, pull, (), "the last step")
 
 
 def _identity(block: Block) -> Rule:
-    l, p, n = block.number, block.number - 1, _n(block)
+    L, p, n = block.number, block.number - 1, _n(block)
     letters = ",".join("kijh"[: len(block.input)])
     return Rule(
         letters,
         letters,
         Text(f"a[{p},{n}{letters}]", f"a{p}", f"a{p}"),
-        Text(f"delta[{l},{n}{letters}]", f"delta{l}", f"delta{l}"),
+        Text(f"delta[{L},{n}{letters}]", f"delta{L}", f"delta{L}"),
         (),
         "the input itself",
     )
 
 
 def _bn(block: Block) -> Rule:
-    l, p = block.number, block.number - 1
+    L, p = block.number, block.number - 1
     sides = ",".join("ij"[: len(block.input) - 1])
     inner = f",{sides}" if sides else ""
     count = "*".join(["N", *map(str, block.input[1:])])
     count = f"({count})" if sides else count
     over = f"n{inner}"
-    a, delta, u = f"a[{p},n,k{inner}]", f"delta[{l},n,k{inner}]", f"u[{l},n,k{inner}]"
+    a, delta, u = f"a[{p},n,k{inner}]", f"delta[{L},n,k{inner}]", f"u[{L},n,k{inner}]"
     others = "m" + (",r,s"[: len(inner)] if sides else "")
-    one, its = (f"{letter}[{l},{others.replace('m', 'm,k', 1)}]" for letter in ("delta", "u"))
+    one, its = (f"{letter}[{L},{others.replace('m', 'm,k', 1)}]" for letter in ("delta", "u"))
     flat = not sides
-    deviation = f"sqrt(var[{l},k] + eps{l})"
+    deviation = f"sqrt(var[{L},k] + eps{L})"
     before = [
         (
-            f"mean{l}",
+            f"mean{L}",
             "k",
             Text(f"sum_{{{over}}}({a})/{count}", batch=f"mean(a{p}, axis=0)" * flat),
             "the batch's mean",
         ),
         (
-            f"var{l}",
+            f"var{L}",
             "k",
             Text(
-                f"sum_{{{over}}}(({a} - mean[{l},k])**2)/{count}",
-                batch=f"mean((a{p} - mean{l})**2, axis=0)" * flat,
+                f"sum_{{{over}}}(({a} - mean[{L},k])**2)/{count}",
+                batch=f"mean((a{p} - mean{L})**2, axis=0)" * flat,
             ),
             "the batch's variance, by n",
         ),
         (
-            f"u{l}",
+            f"u{L}",
             f"n,k{inner}",
-            Text(f"({a} - mean[{l},k])/{deviation}", batch=f"(a{p} - mean{l})/sqrt(var{l} + eps{l})" * flat),
+            Text(
+                f"({a} - mean[{L},k])/{deviation}",
+                batch=f"(a{p} - mean{L})/sqrt(var{L} + eps{L})" * flat,
+            ),
             "normalised",
         ),
     ]
     scaled = bool(block.layer.affine)
     forward = Text(
-        f"gamma[{l},k]*{u} + beta[{l},k]" if scaled else u,
-        batch=(f"gamma{l}*u{l} + beta{l}" if scaled else f"u{l}") * flat,
+        f"gamma[{L},k]*{u} + beta[{L},k]" if scaled else u,
+        batch=(f"gamma{L}*u{L} + beta{L}" if scaled else f"u{L}") * flat,
     )
-    factor = f"gamma[{l},k]/{deviation}" if scaled else f"1/{deviation}"
-    rows = f"gamma{l}/sqrt(var{l} + eps{l})" if scaled else f"1/sqrt(var{l} + eps{l})"
+    factor = f"gamma[{L},k]/{deviation}" if scaled else f"1/{deviation}"
+    rows = f"gamma{L}/sqrt(var{L} + eps{L})" if scaled else f"1/sqrt(var{L} + eps{L})"
     pull = Text(
         f"{factor}*({delta} - sum_{{{others}}}({one})/{count}"
         f" - {u}*sum_{{{others}}}({one}*{its})/{count})",
-        batch=f"{rows}*(delta{l} - mean(delta{l}, axis=0) - u{l}*mean(delta{l}*u{l}, axis=0))" * flat,
+        batch=f"{rows}*(delta{L} - mean(delta{L}, axis=0) - u{L}*mean(delta{L}*u{L}, axis=0))"
+        * flat,
     )
     gradients = (
         Gradient(
-            f"gamma{l}",
+            f"gamma{L}",
             "k",
-            Text(f"sum_{{{over}}}({delta}*{u})", batch=f"sum(delta{l}*u{l}, axis=0)" * flat),
+            Text(f"sum_{{{over}}}({delta}*{u})", batch=f"sum(delta{L}*u{L}, axis=0)" * flat),
             "scale: errors times the normalised values",
         ),
         Gradient(
-            f"beta{l}",
+            f"beta{L}",
             "k",
-            Text(f"sum_{{{over}}}({delta})", batch=f"sum(delta{l}, axis=0)" * flat),
+            Text(f"sum_{{{over}}}({delta})", batch=f"sum(delta{L}, axis=0)" * flat),
             "shift: the sum of the errors",
         ),
     )
@@ -283,31 +280,31 @@ def _bn(block: Block) -> Rule:
 
 
 def _rnn(block: Block) -> Rule:
-    l, p, n = block.number, block.number - 1, _n(block)
-    bias = f" + b[{l},j]" if block.layer.bias else ""
+    L, p, n = block.number, block.number - 1, _n(block)
+    bias = f" + b[{L},j]" if block.layer.bias else ""
     forward = Text(
-        f"tanh(sum_{{k}}(wx[{l},j,k]*a[{p},{n}t,k])"
-        f" + sum_{{m}}(wh[{l},j,m]*a[{l},{n}t - 1,m]){bias})"
+        f"tanh(sum_{{k}}(wx[{L},j,k]*a[{p},{n}t,k])"
+        f" + sum_{{m}}(wh[{L},j,m]*a[{L},{n}t - 1,m]){bias})"
     )
-    error = f"delta[{l},{n}t,j]"
+    error = f"delta[{L},{n}t,j]"
     gradients = [
         Gradient(
-            f"Wx{l}",
+            f"Wx{L}",
             "j,k",
             Text(_total(block, "t", f"{error}*a[{p},{n}t,k]")),
             "input weights: summed over time",
         ),
         Gradient(
-            f"Wh{l}",
+            f"Wh{L}",
             "j,m",
-            Text(_total(block, "t", f"{error}*a[{l},{n}t - 1,m]")),
+            Text(_total(block, "t", f"{error}*a[{L},{n}t - 1,m]")),
             "state weights: summed over time",
         ),
     ]
     if bias:
         text = Text(_total(block, "t", error))
-        gradients.append(Gradient(f"b{l}", "j", text, "bias: summed over time"))
-    pull = Text(f"sum_{{j}}(wx[{l},j,k]*{error})")
+        gradients.append(Gradient(f"b{L}", "j", text, "bias: summed over time"))
+    pull = Text(f"sum_{{j}}(wx[{L},j,k]*{error})")
     return Rule("t,j", "t,k", forward, pull, tuple(gradients), "the state of each step")
 
 

@@ -103,7 +103,9 @@ def _check(block: Block, step: Step) -> None:
     """Refuse the arguments that the equations leave out."""
     layer, word = block.layer, block.word
     if word == "dense" and len(block.input) != 1:
-        raise _refusal(step, "the equations know dense behind one vector: put flatten or last before")
+        raise _refusal(
+            step, "the equations know dense behind one vector: put flatten or last before"
+        )
     if word == "conv" and layer.groups != 1:
         raise _refusal(step, "the equations know convolutions without groups")
     if word == "bn" and len(block.input) not in (1, 3):

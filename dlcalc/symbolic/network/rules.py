@@ -86,6 +86,15 @@ LOSSES: dict[str, Loss] = {
         "squares up to 1, linear beyond",
         smooth=False,
     ),
+    "quantile": Loss(
+        "max((a - y)/2, -(a - y)/2)", "sign(a - y)/2", "the median's: half of each", smooth=False
+    ),
+    "hinge": Loss(
+        "max(1 - y*a, 0)",
+        "-y*heaviside(1 - y*a, 0)",
+        "what is missing to a margin of 1, for targets -1 and 1",
+        smooth=False,
+    ),
     "bce": Loss(
         "-(y*log(a) + (1 - y)*log(1 - a))",
         "(a - y)/(a*(1 - a))",
@@ -108,14 +117,27 @@ _OTHER_NAMES = {
 }
 
 
-def activation(word: str) -> Activation:
-    """The activation of a word. Raises `InputError` for one that is not known."""
-    word = word.replace("-", "_")
-    if word not in ACTIVATIONS:
-        close = nearest(word, ACTIVATIONS)
-        mend = f"Did you mean {close}?" if close else f"There are {', '.join(ACTIVATIONS)}."
-        raise InputError(f"there is no activation {word} with a derivative for each unit", mend=mend)
-    return ACTIVATIONS[word]
+class Trained(NamedTuple):
+    """A loss as training has it: its equations, the activation put behind the logits, a divisor.
+
+    M divides by all numbers of a batch, N by its examples.
+    """
+
+    loss: Loss
+    activation: str
+    divisor: str
+
+
+#: The engine's losses of a batch, under its names.
+TRAINED: dict[str, Trained] = {
+    "mse": Trained(Loss("(a - y)**2", "2*(a - y)", "the mean of squares"), "", "M"),
+    "mae": Trained(LOSSES["mae"], "", "M"),
+    "huber": Trained(LOSSES["huber"], "", "M"),
+    "quantile": Trained(LOSSES["quantile"], "", "M"),
+    "hinge": Trained(LOSSES["hinge"], "", "M"),
+    "binary_cross_entropy": Trained(LOSSES["bce"], "sigmoid", "M"),
+    "cross_entropy": Trained(LOSSES["cross-entropy"], "softmax", "N"),
+}
 
 
 def loss(word: str) -> tuple[str, Loss]:

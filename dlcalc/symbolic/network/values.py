@@ -15,7 +15,7 @@ import numpy as np
 from dlcalc.errors import InputError, nearest
 from dlcalc.expr.parse import parse
 from dlcalc.expr.tree import Expr, Name, Subscript, replaced, walk, written
-from dlcalc.symbolic.evaluate import evaluate
+from dlcalc.symbolic.matrix.evaluate import evaluate
 from dlcalc.symbolic.network.chain import Chain, Units
 from dlcalc.symbolic.network.check import Checker
 from dlcalc.symbolic.network.index import Array, array_name
