@@ -45,8 +45,16 @@ def grad(
 
         if expressions:
             raise InputError("--net derives a network, so an expression has no use beside it")
-        settings = {"activation": activation, "loss": loss, "unit": unit}
-        return grad_net(net, wrt=named(wrt), at=at, view=view, steps=steps, **settings)
+        return grad_net(
+            net,
+            wrt=named(wrt),
+            activation=activation,
+            loss=loss,
+            unit=unit,
+            at=at,
+            view=view,
+            steps=steps,
+        )
     if not expressions:
         raise InputError("there is no expression", mend="Give one, as in 'sigmoid(w*x + b)'.")
     parsed = [parse(text) for text in expressions]

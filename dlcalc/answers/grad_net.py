@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dlcalc.answers.grad_result import Answer, Comparison, GradResult, Step
-from dlcalc.errors import ClaimError, InputError, NotationError, Place, Source, abridged
+from dlcalc.errors import InputError, NotationError, Place, Source, abridged
 from dlcalc.layers.shape import Shape
 from dlcalc.nets.parser import Net, parse, unroll
 from dlcalc.nets.trace import trace
@@ -191,7 +191,7 @@ class _Question:
         found |= {"wrt": list(wrt)} if wrt else {}
         return found | ({"unit": self.unit} if self.unit else {})
 
-    def remarks(self) -> list[Row]:
+    def heading(self) -> list[Row]:
         """What the letters mean."""
         says = self.asked.rule.says
         return [
@@ -226,6 +226,11 @@ class _Question:
             for line in self.equations.lines
             if line.stage != "gradient" or line.symbol[1:] in chosen
         ]
+        found = self._findings(proof)
+        for block in self.equations.blocks:
+            if block.word == "rnn":
+                more, finding = _through_time(block, proof)
+                steps, found = [*steps, *more], [*found, finding]
         answers = [self._tensor(letter, form, proof) for letter in chosen]
         views = self._views(proof)
         shown = [name for name in views if self.view in (name, "all")]
@@ -233,8 +238,8 @@ class _Question:
             self.question(wrt),
             answers,
             steps,
-            self._findings(proof),
-            remarks=self.remarks(),
+            found,
+            heading=self.heading(),
             views=views,
             shown=shown,
             show_steps=self.steps and not shown,
@@ -305,7 +310,7 @@ class _Question:
             answers,
             [*forward, *dict.fromkeys(steps)],
             findings,
-            remarks=self.remarks(),
+            heading=self.heading(),
             show_steps=self.steps,
             compare=self._comparison(wrt[0], units) if len(wrt) == 1 else None,
             notes=self.asked.notes,
@@ -377,4 +382,19 @@ class _Question:
         return [*own, *[self.make(seed) for seed in range(1, _POINTS + 1)]]
 
 
-__all__ = ["ClaimError", "grad_net"]
+def _through_time(block: Any, proof: Proof) -> tuple[list[Step], Finding]:
+    """The product of Jacobians of a recurrent layer, worked out and compared."""
+    from dlcalc.symbolic.network.time import jacobians
+
+    found = jacobians(block, proof.values)
+    steps = [
+        Step(*_turned(found.step, "the Jacobian of one step"), residual=found.error),
+        Step(*_turned(found.total, "its products, one factor a step"), residual=found.error),
+    ]
+    sentence = f"the sum of products of Jacobians gives the same errors, within {found.error:.1e}"
+    document = {"largest_relative_error": found.error}
+    return steps, Finding("jacobians", found.error <= 1e-9, sentence, document)
+
+
+def _turned(pair: tuple[str, str], rule: str) -> tuple[str, str, str]:
+    return pair[0], rule, pair[1]

@@ -66,6 +66,7 @@ class GradResult(Result):
         findings: Sequence[Finding] = (),
         *,
         definitions: Sequence[tuple[str, str]] = (),
+        heading: Sequence[Row] = (),
         remarks: Sequence[Row] = (),
         views: Mapping[str, str] | None = None,
         shown: Sequence[str] = (),
@@ -73,7 +74,7 @@ class GradResult(Result):
         compare: Callable[[str], Comparison] | None = None,
         notes: Sequence[str] = (),
     ) -> None:
-        """``views`` are texts by name, ``shown`` the names of those that were asked for.
+        """``heading`` stands above all; ``views`` are texts by name, ``shown`` the names of those that were asked for.
 
         ``definitions`` are the names that the steps use, ``remarks`` rows such as where
         the gradient has kinks; ``compare`` tells whether a text is the same gradient.
@@ -83,6 +84,7 @@ class GradResult(Result):
         self.steps = tuple(steps)
         self.findings = tuple(findings)
         self.definitions = tuple(definitions)
+        self.heading = tuple(heading)
         self.remarks = tuple(remarks)
         self.views = dict(views or {})
         self.shown = tuple(shown)
@@ -122,7 +124,7 @@ class GradResult(Result):
 
     def blocks(self) -> list[Block]:
         """Names, steps, views, what verified them, and the gradient last."""
-        found = []
+        found = [Block("ll", list(self.heading))]
         if self.show_steps:
             rows = [
                 Row(("" if number else "let", f"{name} = {text}"))

@@ -1,4 +1,4 @@
-"""Gradients for training by the derived equations themselves, read from their text and evaluated."""
+"""Gradients for training by the derived equations, read from their text and evaluated."""
 
 from __future__ import annotations
 
