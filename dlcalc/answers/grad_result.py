@@ -74,7 +74,7 @@ class GradResult(Result):
         compare: Callable[[str], Comparison] | None = None,
         notes: Sequence[str] = (),
     ) -> None:
-        """``heading`` stands above all; ``views`` are texts by name, ``shown`` the names of those that were asked for.
+        """``heading`` stands above all; ``views`` are texts by name, ``shown`` those asked for.
 
         ``definitions`` are the names that the steps use, ``remarks`` rows such as where
         the gradient has kinks; ``compare`` tells whether a text is the same gradient.

@@ -256,10 +256,13 @@ class Checker:
         for letter, names in pairs:
             for name in names:
                 gradient, own = program.tensors[name].gradient, arrays[f"d{letter}"]
-                error = np.abs(arrays[f"delta{_number(letter)}"])
-                floor = _CANCELLED * float(np.max(error, initial=0.0))
-                worst = max(worst, _relative(gradient, own, floor))
+                worst = max(worst, _relative(gradient, own, self._least(letter, arrays)))
         return worst
+
+    def _least(self, symbol: str, arrays: dict[str, Array]) -> float:
+        """The size below which a gradient counts as one of errors that cancel."""
+        errors = np.abs(arrays[f"delta{_number(symbol)}"])
+        return _CANCELLED * float(np.max(errors, initial=0.0))
 
     def _matrix(self, arrays: dict[str, Array]) -> float | None:
         """The largest relative difference of the matrix equations, printed and read again."""
@@ -270,7 +273,8 @@ class Checker:
         worst = 0.0
         for line in self.equations.lines:
             made[line.symbol] = evaluate(parse(getattr(line.text, view)), made)
-            worst = max(worst, _relative(made[line.symbol], arrays[line.symbol]))
+            floor = self._least(line.symbol, arrays) if line.stage == GRADIENT else 0.0
+            worst = max(worst, _relative(made[line.symbol], arrays[line.symbol], floor))
         return worst
 
 
