@@ -358,7 +358,9 @@ class _Question:
     def _verified(self, symbol: str, chain: Any, checked: list[Any]) -> Finding:
         method = "complex step" if self.checker.smooth else "central differences"
         largest = max(each.error for each in checked)
-        wrong = next((k for k, c in zip(chain.links, checked, strict=True) if not c.right), None)
+        # The lines go from the whole to its parts: the last wrong one is where it begins.
+        failed = [k for k, c in zip(chain.links, checked, strict=True) if not c.right]
+        wrong = failed[-1] if failed else None
         document: dict[str, object] = {"method": method, "largest_relative_error": largest}
         sentence = f"every quotient by {method}, largest relative error {largest:.1e}"
         if wrong is not None:

@@ -193,13 +193,14 @@ class _Run:
         raise TypeError(ast.dump(node))
 
     def over(self, kind: str, value: Any, axes: tuple[int, ...]) -> Any:
-        # A factor that an index does not touch is counted as often as the index runs.
-        sizes = [value.shape[axis] if np.ndim(value) else 1 for axis in axes]
-        full = [self.grids[self.order[axis]].size for axis in axes]
         if kind == "max":
             return np.max(value, axis=axes, keepdims=True)
-        repeats = np.prod([n if size == 1 else 1 for size, n in zip(sizes, full, strict=True)])
-        return np.sum(value, axis=axes, keepdims=True) * repeats
+        whole = np.reshape(value, np.shape(value) or (1,) * len(self.order))
+        # What an index does not touch is counted as often as the index runs.
+        repeats = [
+            self.grids[self.order[axis]].size if whole.shape[axis] == 1 else 1 for axis in axes
+        ]
+        return np.sum(whole, axis=axes, keepdims=True) * np.prod(repeats)
 
     def checked(self, value: Any) -> Any:
         if np.size(value) > MAX_CELLS:
