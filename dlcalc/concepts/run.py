@@ -34,7 +34,7 @@ class Judgement(NamedTuple):
         return self.verdict == self.expected
 
 
-class _OutOfTime(BaseException):
+class OutOfTime(BaseException):
     """The budget is used up; no ``except Exception`` of a proof may swallow it."""
 
 
@@ -49,7 +49,7 @@ def limited(seconds: float) -> Iterator[None]:
         return
 
     def stop(number: int, frame: Any) -> None:
-        raise _OutOfTime
+        raise OutOfTime
 
     before = signal.signal(signal.SIGALRM, stop)
     signal.setitimer(signal.ITIMER_REAL, seconds)
@@ -74,7 +74,7 @@ def judge(slug: str, seed: int = 0, *, broken: str = "", scale: float = 1.0) -> 
         with limited(min(record.budget * scale, LONGEST)):
             record.proof(proof)
         verdict = proof.verdict
-    except _OutOfTime:
+    except OutOfTime:
         verdict, reason = UNDECIDED, f"it took longer than {record.budget * scale:g} s"
     except Exception as error:
         verdict, reason = BROKEN, f"{type(error).__name__}: {error}"

@@ -7,7 +7,7 @@ import math
 import pytest
 
 from dlcalc.concepts.claim import BROKEN, CONDITIONS, ERRATUM, HOLDS
-from dlcalc.concepts.proof import INSIDE, OUTSIDE, PRINTED, RIGHT, Proof, interval
+from dlcalc.concepts.proof import INSIDE, OUTSIDE, RIGHT, Proof, interval
 from dlcalc.errors import InputError
 
 
