@@ -37,7 +37,8 @@ def check_notes(
             changed = updated(text, verdicts)
             if changed != text:
                 write_whole(path, changed.encode("utf-8"))
-        found.append(Notes(name, verdicts, text, changed))
+        shown = name if path == "-" else path
+        found.append(Notes(shown, verdicts, text, changed))
         if fail_fast and any(verdict.verdict != "ok" for verdict in verdicts):
             break
     return NotesResult(found, require=require)

@@ -10,6 +10,8 @@ from dlcalc.errors import DlcalcError, InputError, abridged
 from dlcalc.notes.markdown import Written, written
 from dlcalc.notes.sentence import Amount, Limit, Sentence, amount, command, read
 
+# What a limit may be off a whole number by, which numbers on the way to it never reach.
+_EXACT = 1e-6
 OK, WRONG, UNDECIDED, MALFORMED = "ok", "wrong", "undecided", "malformed"
 
 
@@ -157,7 +159,7 @@ def _limit(claim: Written, sentence: Limit, tools: Tools) -> Verdict:
             raise InputError(f"{abridged(sentence.to)} is neither a number nor inf")
         to = float(point.value)
     found = limit(tools.value(sentence.expression, sentence.variable), to)
-    room = max(float(wanted.half), 1e-9 * abs(float(wanted.value)), 1e-12)
+    room = max(float(wanted.half), _EXACT * abs(float(wanted.value)), _EXACT)
     if found is None or found.unsure > room:
         return Verdict(claim.line, claim.text, UNDECIDED, why="it does not settle")
     passed = abs(found.value - float(wanted.value)) <= room
