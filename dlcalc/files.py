@@ -2,13 +2,38 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import BinaryIO
 
 from dlcalc.errors import InputError, Place, Source, abridged
 
 #: No text that is a question (a net, a line) is longer than this, in bytes.
 MAX_BYTES = 1_000_000
+
+
+# Who may not touch the disk at the moment, as a word for messages; empty for everyone else.
+_closed_for = ""
+
+
+@contextmanager
+def closed(who: str) -> Iterator[None]:
+    """Let nothing inside read or write files: what ``who`` asks for is not trusted."""
+    global _closed_for
+    before, _closed_for = _closed_for, who
+    try:
+        yield
+    finally:
+        _closed_for = before
+
+
+def check_open(path: str, place: Place | None = None) -> None:
+    """Raise `InputError` if files are closed."""
+    if _closed_for:
+        rule = f"{abridged(path, 60)} is a file, which {_closed_for} may not read or write"
+        raise InputError(rule, place=place)
 
 
 def read_source(path: str, place: Place | None = None) -> Source:
@@ -27,6 +52,7 @@ def read_bytes(path: str, limit: int, place: Place | None = None) -> tuple[bytes
     Raises `InputError` if it cannot be read or holds more than ``limit`` bytes.
     """
     name = "standard input" if path == "-" else abridged(path, 60)
+    check_open(path, place)
     try:
         if path == "-":
             data = standard_input().read(limit + 1)
@@ -39,6 +65,42 @@ def read_bytes(path: str, limit: int, place: Place | None = None) -> tuple[bytes
     if len(data) > limit:
         raise InputError(f"{name} is larger than {limit:,} bytes", place=place)
     return data, name
+
+
+def write_whole(path: str, data: bytes) -> None:
+    """Write a file whole or not at all. Raises `InputError` if it cannot be written."""
+    from tempfile import mkstemp
+
+    check_open(path)
+    target = os.path.realpath(path)
+    written = ""
+    try:
+        # In the same directory, so that the exchange is one step of the file system.
+        prefix = f".{os.path.basename(target)[:80]}."
+        handle, written = mkstemp(prefix=prefix, dir=os.path.dirname(target))
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(written, _mode(target))
+        os.replace(written, target)
+    except OSError as error:
+        with suppress(OSError):
+            os.unlink(written)
+        raise InputError(f"cannot write {abridged(path, 60)}: {error.strerror or error}") from error
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(written)
+        raise
+
+
+def _mode(path: str) -> int:
+    """The permissions of a file, or those that a new one would have."""
+    with suppress(OSError):
+        return os.stat(path).st_mode & 0o777
+    mask = os.umask(0)
+    os.umask(mask)
+    return 0o666 & ~mask
 
 
 def standard_input() -> BinaryIO:

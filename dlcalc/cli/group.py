@@ -15,6 +15,8 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "shape": ("shape", "shape", "Output shape of each layer, its formula, its receptive field."),
     "params": ("params", "params", "Parameters by tensor, and multiply-accumulates (MACs)."),
     "train-toy": ("train_toy", "train_toy", "Train a toy net and verify it."),
+    "concepts": ("concepts", "concepts", "Claims about deep learning, by English or Chinese term."),
+    "check": ("check", "check", "Run claims, and give verdicts with evidence."),
     "layers": ("vocabulary", "layers", "Every layer with its arguments."),
     "zoo": ("vocabulary", "zoo", "Every built-in net."),
 }
