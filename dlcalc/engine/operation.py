@@ -22,6 +22,7 @@ from dlcalc.layers.convention import Convention
 
 if TYPE_CHECKING:
     from dlcalc.engine.program import Program
+    from dlcalc.nets.parser import Node
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -52,24 +53,29 @@ class Parameter(NamedTuple):
 
 
 class Operation(NamedTuple):
-    """One row of the table; ``smooth`` says whether it is analytic: whether complex steps hold."""
+    """One row of the table.
+
+    ``smooth`` says whether it is analytic: whether complex steps hold. ``inner`` ones
+    compile what stands in their brackets themselves, from ``Site.branches``.
+    """
 
     build: Callable[[Site], Value]
     smooth: Callable[[Layer], bool]
+    inner: bool = False
 
 
 _TABLE: dict[str, Operation] = {}
 
 
 def operation(
-    *words: str, smooth: bool | Callable[[Layer], bool] = True
+    *words: str, smooth: bool | Callable[[Layer], bool] = True, inner: bool = False
 ) -> Callable[[Callable[[Site], Value]], Callable[[Site], Value]]:
     """Enter a function into the table, for the layers of these words."""
 
     def entered(build: Callable[[Site], Value]) -> Callable[[Site], Value]:
         rule = smooth if callable(smooth) else lambda layer: bool(smooth)
         for word in words:
-            _TABLE[word] = Operation(build, rule)
+            _TABLE[word] = Operation(build, rule, inner)
         return build
 
     return entered
@@ -89,20 +95,20 @@ def find(kind: type[Layer]) -> Operation:
 class Site:
     """Where an operation is built: its layer, its input, and what it may ask for.
 
-    ``x`` is the input, ``inputs`` the outputs of the branches of a merge. Forward
+    ``x`` is the input, ``inputs`` the outputs of the branches of a merge, ``branches`` the
+    nets in its brackets. Forward
     calls run in the order in which they are appended; so do the backward calls
     of one operation, after those of the operations behind it. A backward call
     writes cotangents and gradients, it never adds to them.
     """
 
-    def __init__(
-        self, program: Program, layer: Any, name: str, inputs: tuple[Value, ...], layout: str
-    ) -> None:
+    def __init__(self, program: Program, node: Node, name: str, inputs: tuple[Value, ...]) -> None:
         self.program = program
-        self.layer = layer
+        self.layer: Any = node.layer
+        self.branches = node.branches
         self.name = name
         self.inputs = inputs
-        self.layout = layout
+        self.layout = program.layout
         self.backward_calls: list[Callable[[], object]] = []
 
     @property
@@ -149,6 +155,10 @@ class Site:
     def statistic(self, name: str, *sizes: int, fill: float = 0.0) -> Array:
         """A tensor that is kept but not trained."""
         return self.program.statistic(f"{self.name}.{name}", sizes, fill)
+
+    def memory(self, *sizes: int) -> Value:
+        """A second input of (batch, *sizes), which someone outside the net fills."""
+        return self.program.memory(self.name, sizes)
 
     def then(self, function: Callable[..., object], *arguments: Any, **settings: Any) -> None:
         """Append a forward call."""
