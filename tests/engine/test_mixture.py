@@ -1,4 +1,4 @@
-"""Mixtures of experts: values by a plain loop, gradients by complex steps, the algebra's numbers."""
+"""Mixtures of experts: values by a loop, gradients by complex steps, the algebra's numbers."""
 
 from __future__ import annotations
 
