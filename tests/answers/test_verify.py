@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 from conftest import TESTS, Run
+from hypothesis import given, reject, settings
+from hypothesis import strategies as st
 
 from dlcalc import params, shape
 from dlcalc.answers.network import load_line
@@ -19,6 +21,7 @@ from dlcalc.layers.conv import Conv
 from dlcalc.layers.convention import CONVENTIONS, TORCH
 from dlcalc.layers.dense import Dense
 from dlcalc.layers.index import LAYERS
+from dlcalc.nets.parser import Net, unroll
 
 
 def verified(line: str, like: str = "torch", budget: tuple[float, float] = BUDGET) -> Verification:
@@ -41,6 +44,88 @@ def test_algebra_and_engine_agree_on_random_layers_of_every_kind(name: str) -> N
         if not found.passed or found.left_out:
             wrong[line] = found.failure or found.left_out
     assert not wrong, f"{len(wrong)}: {list(wrong.items())[:10]}"
+
+
+def _numbers(low: int, high: int) -> st.SearchStrategy[str]:
+    return st.integers(low, high).map(str)
+
+
+def _sides(rank: int, low: int = 1, high: int = 7) -> st.SearchStrategy[str]:
+    return st.lists(_numbers(low, high), min_size=rank, max_size=rank).map("x".join)
+
+
+@st.composite
+def local_lines(draw: st.DrawFn) -> str:
+    rank = draw(st.integers(1, 3))
+    kernel, stride = draw(_sides(rank, 1, 3)), draw(_sides(rank, 1, 3))
+    padding = draw(st.sampled_from(("0", "1", "0+1", "same", "valid")))
+    bias = draw(st.sampled_from(("yes", "no")))
+    start = f"{draw(_numbers(1, 3))}x{draw(_sides(rank))}"
+    return f"{start} local:{draw(_numbers(1, 4))},k={kernel},s={stride},p={padding},bias={bias}"
+
+
+@st.composite
+def window_lines(draw: st.DrawFn, word: str) -> str:
+    rank = draw(st.integers(1, 3))
+    start = f"{draw(_numbers(1, 3))}x{draw(_sides(rank))}"
+    return f"{start} {word}:{draw(_sides(rank, 1, 3))}"
+
+
+@st.composite
+def mixture_lines(draw: st.DrawFn, depth: int = 0) -> str:
+    """Experts of several layers, other mixtures among them."""
+    experts = draw(st.integers(1, 5))
+    active, out = draw(st.integers(1, experts)), draw(st.integers(1, 5))
+    inner = [f"dense:{out}", "tanh", "ln", "rmsnorm", "prelu:1", "residual[silu]", "dropout"]
+    if depth < 2:
+        inner.append(draw(mixture_lines(depth + 1)).partition(" ")[2])
+    layers = draw(st.lists(st.sampled_from(inner), min_size=1, max_size=4))
+    start = draw(st.sampled_from(("4", "3x4", "1x6")))
+    return f"{start} moe:{experts},active={active}[{' '.join(layers)}]"
+
+
+#: Kinds of layers of which no framework has recorded lines, and lines of them.
+UNRECORDED: dict[str, st.SearchStrategy[str]] = {
+    "local": local_lines(),
+    "stochasticpool": window_lines("stochasticpool"),
+    "subsample": window_lines("subsample"),
+    "rbf": st.builds("{} rbf:{}".format, _numbers(1, 9), _numbers(1, 9)),
+    "moe": mixture_lines(),
+}
+
+
+@pytest.mark.parametrize("word", UNRECORDED)
+def test_algebra_and_engine_agree_on_layers_that_no_framework_has(word: str) -> None:
+    @settings(max_examples=60, deadline=None)
+    @given(UNRECORDED[word])
+    def agree(line: str) -> None:
+        try:
+            params(line)
+        except InputError:
+            reject()
+        found = verified(line)
+        assert found.passed and found.checks and not found.left_out, (line, found)
+
+    agree()
+
+
+def kinds(net: Net) -> Iterator[str]:
+    """The kinds of the layers of a net, those in brackets too."""
+    for node, _ in unroll(net):
+        yield node.layer.words[0]
+        for branch in node.branches:
+            yield from kinds(branch)
+
+
+def test_no_kind_of_layer_is_missing_from_the_random_ones() -> None:
+    recorded = {
+        kind
+        for name in ("torch", "keras", "onnx")
+        for line, _ in list(lines(name))[::3]
+        for kind in kinds(load_line(line)[1])
+    }
+    assert set(LAYERS) - recorded - set(UNRECORDED) == set()
+    assert not recorded & set(UNRECORDED)
 
 
 @pytest.mark.parametrize("word", LAYERS)
