@@ -71,7 +71,7 @@ def training_step(line: str) -> Callable[[], object]:
         criterion.forward()
         criterion.backward()
         program.backward()
-        update.step(program.gradient, 1e-4)
+        update.step(program.gradient, 0.0)  # Experts keep their tokens.
 
     return step
 
