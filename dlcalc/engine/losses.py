@@ -158,7 +158,7 @@ def _categorical(at: Criterion) -> None:
         if at.weights is not None:
             np.take(weight, at.target, 0, chosen, "clip")
             np.divide(1, np.add.reduce(chosen, None), scale)
-        np.maximum.reduce(at.x.real, -1, None, top, True)
+        np.maximum.reduce(at.x.real, -1, out=top, keepdims=True)
         np.subtract(at.x, top, logs)
         np.exp(logs, exps)
         np.dot(flat_exps, ones, flat_sums)
@@ -175,7 +175,7 @@ def _categorical(at: Criterion) -> None:
         if at.weights is None:
             np.subtract(exps, wanted, dx)
         else:
-            np.add.reduce(wanted, -1, None, row, True)
+            np.add.reduce(wanted, -1, out=row, keepdims=True)
             np.multiply(exps, row, dx)
             np.subtract(dx, wanted, dx)
         np.multiply(dx, scale, dx)
