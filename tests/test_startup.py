@@ -61,3 +61,32 @@ def test_the_package_itself_imports_nothing() -> None:
 
 def test_the_guard_can_fail() -> None:
     assert imported("zoo", before="import json, difflib\n") & HEAVY == {"json", "difflib"}
+
+
+# What a training in a pipe has no use for.
+BESIDE_THE_ENGINE = {"sympy", "rich"}
+
+
+def test_the_engine_imports_neither_sympy_nor_rich() -> None:
+    modules = imported("train-toy", "xor", "--epochs", "2", "--quiet")
+    assert "dlcalc.engine.program" in modules
+    assert not modules & BESIDE_THE_ENGINE
+
+
+def test_nor_does_any_of_its_modules() -> None:
+    """Every module of the engine, those of operations that no net has used yet too."""
+    script = (
+        "import dlcalc.engine, pkgutil, importlib, sys\n"
+        "for found in pkgutil.walk_packages(dlcalc.engine.__path__, 'dlcalc.engine.'):\n"
+        "    importlib.import_module(found.name)\n"
+        "print(*sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, encoding="utf-8")
+    modules = set(done.stdout.split())
+    assert {"dlcalc.engine.operations.pool", "dlcalc.engine.cells.lstm"} <= modules, done.stderr
+    assert not modules & BESIDE_THE_ENGINE
+
+
+def test_this_guard_can_fail_too() -> None:
+    modules = imported("train-toy", "xor", "--epochs", "2", "-q", before="import sympy, rich\n")
+    assert modules & BESIDE_THE_ENGINE == BESIDE_THE_ENGINE

@@ -131,6 +131,11 @@ def _trainer(
     if derived:
         from dlcalc.symbolic.network.training import gradient_of
 
+        if aim.number is not None or aim.smoothing or aim.weights is not None:
+            raise InputError(
+                f"derived equations know {aim.loss.replace('_', '-')} as it is, without a number, "
+                "smoothing and class weights"
+            )
         derive = gradient_of(toy.steps, aim.loss)
     training, held_out = problem.training, problem.held_out
     return Trainer(toy.net, training, held_out, aim, settings, problem.scale, derive)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from dlcalc.answers.counting import Counted, count, sums
 from dlcalc.answers.counting import walk as walk_layers
 from dlcalc.answers.remarks import walk
 from dlcalc.errors import InputError, NotationError, Place, ShapeError, Source
+from dlcalc.layers.activation import Activation, Identity
 from dlcalc.layers.convention import TORCH
 from dlcalc.layers.shape import Shape, sizes_text
 from dlcalc.nets.parser import Net, parse, unroll
@@ -115,11 +117,46 @@ def toy_net(start: str, text: str, *, files: bool = True) -> ToyNet:
                 place=step.place,
                 mend="Take layers such as dense for it.",
             )
+        if getattr(step.node.layer, "memory", None) is not None:
+            raise ShapeError(
+                f"{step.node.text} looks at an encoder's output, which no task has",
+                place=step.place,
+                mend="Leave memory out.",
+            )
     layers = count(steps, TORCH)
     written = " ".join(node.text for node, _ in unroll(network.net))
     found = ToyNet(network.input, network.net, steps, layers, written)
     _refuse_large(found)
     return found
+
+
+def with_dropout(text: str, share: float) -> str:
+    """The net of a text with dropout behind every hidden activation.
+
+    Raises `InputError` if there is none, and if the text is no net.
+
+    >>> with_dropout("dense:4 relu residual[dense:4 tanh] dense:2", 0.2)
+    'dense:4 relu dropout:0.2 residual[dense:4 tanh dropout:0.2] dense:2'
+    """
+    net = parse(Source(text)).net
+    last = list(unroll(net))[-1:]
+    words = list(_dropped(net, f"dropout:{share:g}", {id(node) for node, _ in last}))
+    found = " ".join(words)
+    if found == " ".join(node.text for node, _ in unroll(net)):
+        raise InputError(
+            "--dropout stands behind hidden activations, and the net has none",
+            mend=f"Write dropout:{share:g} where it is wanted.",
+        )
+    return found
+
+
+def _dropped(net: Net, dropout: str, last: set[int]) -> Iterator[str]:
+    for node, _ in unroll(net):
+        branches = [" ".join(_dropped(branch, dropout, last)) for branch in node.branches]
+        yield f"{node.head}[{' | '.join(branches)}]" if branches else node.text
+        kind = type(node.layer)
+        if isinstance(node.layer, Activation) and kind is not Identity and id(node) not in last:
+            yield dropout
 
 
 def _refuse_large(toy: ToyNet) -> None:

@@ -20,11 +20,10 @@ from dlcalc.engine.clipping import clip_by_norm, clip_by_value, norm_of
 from dlcalc.engine.divergence import Divergence, explain
 from dlcalc.engine.evaluation import Evaluation
 from dlcalc.engine.initialisers import initialise
-from dlcalc.engine.losses import Criterion
 from dlcalc.engine.operation import Array
 from dlcalc.engine.optimisers.registry import make
 from dlcalc.engine.program import Program
-from dlcalc.engine.regularisers import DecoupledDecay, ElasticNet, Regulariser
+from dlcalc.engine.regularisers import DecoupledDecay, ElasticNet, MaxNorm, Regulariser
 from dlcalc.engine.roles import weights
 from dlcalc.engine.schedules import Cosine, ReduceOnPlateau, Schedule, Steps, WarmUp
 from dlcalc.engine.stopping import EarlyStopping
@@ -58,6 +57,7 @@ class Settings(NamedTuple):
     patience: int = 0
     dtype: str = "float64"
     seed: int = 0
+    max_norm: float | None = None
 
 
 class Epoch(NamedTuple):
@@ -104,7 +104,7 @@ class Trainer:
         self._draw = self._source(_ORDER)
         self._inputs = training.inputs.astype(self.program.dtype, copy=False)
         self._targets = aim.encoded(training.targets, self.program.dtype)
-        self.criterion = Criterion(aim.loss, self.program.output)
+        self.criterion = aim.criterion(self.program.output)
         # Another way to write the gradient than the program's own backward pass.
         self._write_gradient = derive(self.program, self.criterion) if derive else self._backward
         self.whole = batch == count
@@ -140,6 +140,8 @@ class Trainer:
             values["weight_decay"] = settings.decay
         elif settings.decay:
             self.regularisers.append(DecoupledDecay(parameters, settings.decay, mask))
+        if settings.max_norm is not None:
+            self.regularisers.append(MaxNorm(self.program.tensors, settings.max_norm))
         self.optimiser = make(settings.optimizer, parameters, decayed=mask, **values)
 
     @property
@@ -339,7 +341,7 @@ def _check(settings: Settings) -> None:
     for name, value, low in (("epochs", settings.epochs, 1), ("batch", settings.batch, 0)):
         if not low <= value <= 10_000_000:
             raise InputError(f"{name} must be {low} to 10,000,000, not {value:,}")
-    for name in ("clip_norm", "clip_value"):
+    for name in ("clip_norm", "clip_value", "max_norm"):
         limit = getattr(settings, name)
         if limit is not None and not 0 < limit < math.inf:
             raise InputError(f"--{name.replace('_', '-')} must be above 0, not {limit:g}")

@@ -230,7 +230,8 @@ def test_dropout_keeps_the_mean() -> None:
 
     program = compiled("1x1 rnn:1", training=True)
     program.forward_calls.clear()
-    site = Site(program, None, "", (program.input,), "chw")
+    _, node, _ = program.trail[0]
+    site = Site(program, node, "", (program.input,))
     y = _dropped(site, Value(np.ones((100, 100)), None), 0.25, [])
     program.forward()
     assert set(np.unique(y.data)) == {0, 1 / 0.75}
