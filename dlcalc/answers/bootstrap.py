@@ -1,17 +1,15 @@
-"""``dlcalc bootstrap``: what drawing with replacement leaves out, and the estimators built on it."""
+"""``dlcalc bootstrap``: what drawing with replacement leaves out, and estimators on it."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from dlcalc.errors import InputError
-from dlcalc.formulas.bootstrap import LEFT_OUT, MAX_EXACT, TAKEN, Drawing, Estimate, estimate
+from dlcalc.formulas.bootstrap import LEFT_OUT, MAX_EXACT, TAKEN, Drawing, estimate
 from dlcalc.numbers import vector, whole
 from dlcalc.result import Block, Finding, Result, Row, written
 
 if TYPE_CHECKING:
-    from decimal import Decimal
-
     from dlcalc.answers.bootstrap_proof import Sample
 
 #: So many numbers are drawn at most by --simulate.
@@ -89,9 +87,7 @@ def bootstrap(
 
 
 def _drawing(count: int | str, draws: int | str | None, batch: int | str | None) -> Drawing:
-    n = whole(count, "n")
-    if n < 1:
-        raise InputError("n must be at least 1: from no examples nothing can be drawn")
+    n = whole(count, "n", least=1)
     m = n if draws is None else whole(draws, "-m")
     size = 1 if batch is None else whole(batch, "--batch", least=1)
     if size > n:
@@ -115,10 +111,12 @@ class BootstrapResult(Result):
         self.findings: list[Finding] = []
         shares = tuple(drawing.share for drawing in drawings)
         self.value: object = shares[0] if len(shares) == 1 else shares
+        #: Whether as many are drawn as there are, one by one.
+        self.own = all(d.draws == d.n and d.batch == 1 for d in drawings)
         self.notes = [
-            f"(1 - 1/{d.n})**{d.draws} is below the smallest float, 5e-324"
+            f"{d.formula} is below the smallest float, 5e-324"
             for d in drawings
-            if d.share == 0 and d.n > 1 and d.batch == 1
+            if d.share == 0 and d.limit == 0
         ]
 
     def simulate(self, repeats: int) -> None:
@@ -128,8 +126,7 @@ class BootstrapResult(Result):
         for each in self.drawings:
             if max(each.n, each.draws) * repeats > MAX_DRAWN:
                 raise InputError(
-                    f"--simulate {repeats:,} of n = {each.n:,} takes more than "
-                    f"{MAX_DRAWN:,} draws",
+                    f"--simulate {repeats:,} of n = {each.n:,} takes more than {MAX_DRAWN:,} draws",
                     mend="The closed form needs none of them.",
                 )
         self.samples = [drawn(each, repeats, self.seed) for each in self.drawings]
@@ -143,61 +140,61 @@ class BootstrapResult(Result):
             blocks.append(self._simulated())
         if self.findings:
             blocks.append(Block("ll", [finding.row for finding in self.findings]))
-        return [*blocks, *self._table()]
+        return [*blocks, self._one()] if len(self.drawings) == 1 else [*blocks, *self._table()]
+
+    def _one(self) -> Block:
+        """The numbers of a single n, each by its formula."""
+        each = self.drawings[0]
+        share, n = _shown(each.share), each.n
+        limit = f"exp(-{each.draws}/{n}) = {_shown(each.limit)}"
+        if each.draws == n:
+            limit = f"1/e = {_shown(each.limit)}"
+        away = f"{_shown(each.below)} higher, about {_shown(each.leading)}"
+        if self.own:
+            away = f"{_shown(each.below)} higher, about 1/(2*e*{n}) = {_shown(each.leading)}"
+        spread = f"standard deviation {_long(each.variance**0.5)}"
+        rows = [
+            Row(("distinct", f"{n}*(1 - {share}) = {_long(each.distinct)}, {spread}")),
+            Row(("in the bag", f"1 - {share} = {_shown(each.distinct / n)}")),
+            Row(("limit", f"{limit}, {away}")),
+            Row(("never drawn", f"{each.formula} = {share}"), "answer"),
+        ]
+        return Block("ll", rows)
 
     def _table(self) -> list[Block]:
-        """The shares, and in the last row where they go."""
-        counts = [f"{d.n}" for d in self.drawings]
-        own = all(d.draws == d.n and d.batch == 1 for d in self.drawings)
-        formula = "(1 - 1/n)**n" if own else "never drawn"
-        leading = "1/(2*e*n)" if own else "about"
-        below = "below 1/e by" if own else "below exp(-m/n) by"
-        titles = ["n", "m", formula, below, leading, "distinct", "+-"]
-        rows = [Row(tuple(titles), "aside")]
-        for count, each in zip(counts, self.drawings, strict=True):
-            numbers = (each.share, each.below, each.leading)
-            spread = each.variance**0.5
-            cells = [f"{each.draws}", *map(_shown, numbers), _long(each.distinct), _long(spread)]
-            rows.append(Row((count, *cells)))
-        last = "limit"
-        shares = {each.draws * self.drawings[0].n == self.drawings[0].draws * each.n for each in self.drawings}
-        if not own and shares != {True}:
-            # Each n has a limit of its own: there is no one row for it.
-            rows[-1] = rows[-1]._replace(role="answer")
-            return [Block("rrrrrrr", rows)]
+        """The shares of several n, and in the last row where they go."""
+        own = self.own
+        titles = ("n", "m", "never drawn", "below exp(-m/n) by", "distinct", "sd")
         if own:
-            rows = [Row((row.cells[0], *row.cells[2:]), row.role) for row in rows]
-        limit = _shown(self.drawings[0].limit)
-        width = max(len(last), *(len(row.cells[0]) for row in rows))
-        skipped = 0 if own else max(len(row.cells[1]) for row in rows) + 3
-        room = skipped + max(len(row.cells[1 if own else 2]) for row in rows)
+            titles = ("n", "(1 - 1/n)**n", "below 1/e by", "1/(2*e*n)", "distinct", "sd")
+        rows = [Row(titles, "aside")]
+        for each in self.drawings:
+            cells = [f"{each.n}".rjust(len("limit")), f"{each.draws}", _shown(each.share)]
+            cells += [_shown(each.below), _shown(each.leading)]
+            del cells[1 if own else 4]
+            rows.append(Row((*cells, _long(each.distinct), _long(each.variance**0.5))))
+        if not own:
+            return [Block("rrrrrr", rows)]
+        limit = _shown(LEFT_OUT).rjust(len(titles[1]))
+        label = "limit".rjust(max(len(row.cells[0]) for row in rows))
+        said = "1/e: 36.8 % is never drawn, 63.2 % at least once"
         return [
-            Block("r" * len(rows[0].cells), rows),
-            Block("lll", [Row((last.rjust(width), limit.rjust(room), self._said()), "answer")]),
+            Block("rrrrrr", rows),
+            Block("lll", [Row((label, limit, said), "answer")]),
         ]
-
-    def _said(self) -> str:
-        """The limit in words."""
-        first = self.drawings[0]
-        if first.draws != first.n:
-            out = first.limit
-            return f"exp(-m/n): {out:.1%} of the data is never drawn".replace("%", " %")
-        return "1/e: 36.8 % of the data is never drawn, 63.2 % at least once"
 
     def _fraction(self, each: Drawing) -> str:
         exact = each.exact()
         return f"{exact.numerator}/{exact.denominator}"
 
     def _derivation(self) -> list[Block]:
-        rows = [
-            Row((f"  = {text}" if reason else text, reason)) for text, reason in DERIVATION
+        forms = [Row((f"  = {text}" if reason else text, reason)) for text, reason in DERIVATION]
+        forms.append(Row(("  -> 1/(e*1) = 1/e", "(1 + 1/k)**k -> e, k = n - 1")))
+        speed = [
+            Row(("log(1 - 1/n) = -1/n - 1/(2*n**2) - 1/(3*n**3) - ...", "its series")),
+            Row(("(1 - 1/n)**n = 1/e*(1 - 1/(2*n) - 5/(24*n**2) - ...)", "exp of n times it")),
         ]
-        rows += [
-            Row(("  -> 1/(e*1) = 1/e", "(1 + 1/k)**k -> e and 1 + 1/k -> 1, with k = n - 1")),
-            Row(("log(1 - 1/n) = -1/n - 1/(2*n**2) - 1/(3*n**3) - ...", "the series of log")),
-            Row(("  so (1 - 1/n)**n = 1/e*(1 - 1/(2*n) - 5/(24*n**2) - ...)", "times n, exp")),
-        ]
-        return [Block("ll", rows[: len(DERIVATION) + 1]), Block("ll", rows[len(DERIVATION) + 1 :])]
+        return [Block("ll", forms), Block("ll", speed)]
 
     def _simulated(self) -> Block:
         repeats = self.samples[0].repeats
@@ -277,12 +274,12 @@ class WithinResult(Result):
             if n:
                 each = Drawing(n, n)
                 rows.append(Row((f"{n}", f"{each.share:.10f}", f"{each.below:.9g}")))
-        about = f"as {self.tolerance} is about 1/(2*e*n), n is about 1/(2*e*{self.tolerance})"
+        about = f"the distance is about 1/(2*e*n), so n is about 1/(2*e*{self.tolerance})"
         return [
             Block("rrr", rows),
             Block("l", [Row((about,), "aside")]),
             Block("ll", [finding.row for finding in self.findings]),
-            Block("ll", [Row(("smallest n", f"{self.value}   within {self.tolerance} of 1/e"), "answer")]),
+            Block("ll", [Row(("smallest n", f"{self.value}"), "answer")]),
         ]
 
     def document(self) -> dict[str, object]:
@@ -316,7 +313,7 @@ class EstimateResult(Result):
 
     def __init__(self, given: list[float]) -> None:
         self.given = given
-        self.found: Estimate = estimate(*given)
+        self.found = estimate(*given)
         self.value: float = self.found.plain if self.found.plus is None else self.found.plus
         self.findings: list[Finding] = []
 
@@ -331,21 +328,21 @@ class EstimateResult(Result):
                 Block("ll", [Row((".632", plain)), *checks]),
                 Block("ll", [Row((".632 estimate", f"{found.plain:.6g}"), "answer")]),
             ]
-        chance = _number(self.given[2])
-        bounded = _number(min(self.given[1:]))
+        chance, bounded = _number(self.given[2]), _number(min(self.given[1:]))
         rows = [Row((".632", plain))]
         if found.overfitting:
             overfit = f"({bounded} - {train})/({chance} - {train}) = {found.overfitting:.6g}"
             weight = f"0.632/(1 - 0.368*{found.overfitting:.6g}) = {found.weight:.6g}"
-            plus = f"(1 - {found.weight:.6g})*{train} + {found.weight:.6g}*{bounded}"
+            plus = f"(1 - {found.weight:.6g})*{train} + {found.weight:.6g}*{out_of_bag}"
+            if bounded != out_of_bag:
+                plus = f"{found.plain:.6g} + ({found.weight:.6g} - 0.632)*({bounded} - {train})"
             rows += [
                 Row(("overfitting", overfit)),
                 Row(("weight", weight)),
                 Row((".632+", f"{plus} = {found.plus:.6g}")),
             ]
         else:
-            why = "the out-of-bag error is not above that of training: it is the .632 estimate"
-            rows.append(Row(("overfitting", f"0   {why}")))
+            rows.append(Row(("overfitting", "0: out of the bag the error is no larger, or chance")))
         return [
             Block("ll", [*rows, *checks]),
             Block("ll", [Row((".632+ estimate", f"{found.plus:.6g}"), "answer")]),
@@ -364,7 +361,7 @@ class EstimateResult(Result):
 
 def _shown(value: float) -> str:
     """Seven decimals, or four digits of what has none of them."""
-    return f"{value:.7f}" if value >= 1e-4 or value == 0 else f"{value:.3e}"
+    return f"{value:.7f}" if value >= 1e-4 else f"{value:.3e}" if value else "0"
 
 
 def _long(value: float) -> str:

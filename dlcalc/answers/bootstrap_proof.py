@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import sqrt
 from typing import TYPE_CHECKING, NamedTuple
 
 from dlcalc.formulas.bootstrap import MAX_EXACT, Drawing
@@ -30,7 +31,7 @@ class Sample(NamedTuple):
     @property
     def interval(self) -> tuple[float, float]:
         """The 95 % confidence interval of the mean, by the normal distribution."""
-        half = _NORMAL_95 * self.deviation / self.repeats**0.5
+        half = _NORMAL_95 * self.deviation / sqrt(self.repeats)
         return self.mean - half, self.mean + half
 
     def document(self) -> dict[str, object]:
@@ -49,7 +50,7 @@ def drawn(drawing: Drawing, repeats: int, seed: int) -> Sample:
 
 def verified(result: BootstrapResult) -> list[Finding]:
     """What SymPy, fractions and a simulation say of these shares."""
-    findings = [_limit()] if result.derive or _own(result) else []
+    findings = [_limit()] if result.derive or result.own else []
     findings += _shares(result.drawings)
     samples = result.samples
     simulated = list(zip(result.drawings, samples, strict=True)) if samples else []
@@ -61,17 +62,6 @@ def verified(result: BootstrapResult) -> list[Finding]:
     if simulated:
         findings.append(_simulation(simulated))
     return findings
-
-
-def _own(result: BootstrapResult) -> bool:
-    return all(d.n == d.draws and d.batch == 1 for d in result.drawings)
-
-
-def derivation() -> list[object]:
-    """The lines of the derivation as SymPy has them, in the order of `DERIVATION`."""
-    from dlcalc.symbolic.limits import bootstrap_steps
-
-    return bootstrap_steps()
 
 
 def _limit() -> Finding:
@@ -108,7 +98,7 @@ def _shares(drawings: list[Drawing]) -> list[Finding]:
                     worst = float("inf")
     how = "exact fractions" if fractions == len(drawings) else "mpmath to 50 digits"
     passed = worst <= _RELATIVE
-    sentence = f"the shares and distances by {how}, largest relative error {worst:.1e}"
+    sentence = f"shares by {how}, largest relative error {worst:.1e}"
     return [Finding("shares", passed, sentence, {"largest_relative_error": worst})]
 
 
@@ -123,7 +113,7 @@ def _simulation(simulated: list[tuple[Drawing, Sample]]) -> Finding:
 def standard_errors(drawing: Drawing, sample: Sample) -> float:
     """How far a simulation is from the exact share, in standard errors by the exact variance."""
     off = abs(sample.mean - drawing.share)
-    error = (drawing.variance / sample.repeats) ** 0.5 / drawing.n
+    error = sqrt(drawing.variance / sample.repeats) / drawing.n
     if error == 0:
         return 0.0 if off < 1e-12 else float("inf")
     # The mean of floats has an error of its own.
@@ -144,17 +134,18 @@ def smallest(result: WithinResult) -> Finding:
 
 
 def estimated(result: EstimateResult) -> Finding:
-    """The paper's own form of .632+: the .632 estimate, and what overfitting puts on top."""
-    train, out_of_bag, *rest = result.given
-    plain = train + 0.632 * (out_of_bag - train)
-    wanted = plain
-    if rest:
+    """The estimate in fractions, by weights of what the model does on each kind of example."""
+    from fractions import Fraction
+
+    train, out_of_bag, *rest = (Fraction(str(value)) for value in result.given)
+    weight, excess = Fraction("0.632"), Fraction(0)
+    if rest and min(out_of_bag, rest[0]) > train:
         bounded = min(out_of_bag, rest[0])
-        if bounded > train:
-            rate = (bounded - train) / (rest[0] - train)
-            own = train + 0.632 * (bounded - train)
-            wanted = own + (bounded - train) * 0.368 * 0.632 * rate / (1 - 0.368 * rate)
-    scale = max(1e-300, *map(abs, result.given))
-    error = abs(result.value - wanted) / scale
-    sentence = f"by the estimator's other form, relative error {error:.1e}"
+        rate = (bounded - train) / (rest[0] - train)
+        # In the paper: 0.368*0.632*rate/(1 - 0.368*rate) on top of 0.632.
+        weight += Fraction("0.368") * weight * rate / (1 - Fraction("0.368") * rate)
+        excess = (weight - Fraction("0.632")) * (out_of_bag - bounded)
+    wanted = (1 - weight) * train + weight * out_of_bag - excess
+    error = float(abs(Fraction(result.value) - wanted) / max(wanted, Fraction(1, 10**300)))
+    sentence = f"in exact fractions, relative error {error:.1e}"
     return Finding("estimate", error < 1e-13, sentence, {"relative_error": error})

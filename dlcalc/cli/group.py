@@ -15,6 +15,9 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "shape": ("shape", "shape", "Output shape of each layer, its formula, its receptive field."),
     "params": ("params", "params", "Parameters by tensor, and multiply-accumulates (MACs)."),
     "train-toy": ("train_toy", "train_toy", "Train a toy net and verify it."),
+    "softmax": ("softmax", "softmax", "Softmax in four float types, against the exact value."),
+    "bootstrap": ("bootstrap", "bootstrap", "What drawing with replacement leaves out, to 1/e."),
+    "split": ("split", "split", "Folds, hold-outs, bootstraps and batches of N examples."),
     "layers": ("vocabulary", "layers", "Every layer with its arguments."),
     "zoo": ("vocabulary", "zoo", "Every built-in net."),
 }

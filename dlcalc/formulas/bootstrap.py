@@ -19,6 +19,8 @@ LEFT_OUT = exp(-1)
 TAKEN = -expm1(-1)
 #: A share that is exactly a fraction is not written down beyond this many examples or draws.
 MAX_EXACT = 1_000
+# Up to so many examples (1 - 1/n)**n keeps eight digits in floats as it stands.
+_PLAIN = 10_000_000
 
 
 class Drawing(NamedTuple):
@@ -40,6 +42,23 @@ class Drawing(NamedTuple):
         if self._all_in_one:
             return 0.0
         return _exp_of_ratio(self.draws, self.n) * exp(self._correction)
+
+    @property
+    def formula(self) -> str:
+        """The share with the numbers in it, as Python reads it.
+
+        >>> Drawing(1000, 1030, batch=50).formula
+        '(1 - 50/1000)**20*(1 - 30/1000)'
+        """
+        if self.n > _PLAIN:
+            # In floats 1 - 1/n would be rounded, beyond 1e16 to 1.
+            parts = [f"{times}*log1p(-{size}/{self.n})" for times, size in self._batches]
+            return f"exp({' + '.join(parts) or '0'})"
+        parts = [
+            f"(1 - {size}/{self.n})" + (f"**{times}" if times > 1 else "")
+            for times, size in self._batches
+        ]
+        return "*".join(parts) or "1"
 
     @property
     def limit(self) -> float:
@@ -187,13 +206,13 @@ def smallest_within(tolerance: Decimal) -> int:
 
 
 class Estimate(NamedTuple):
-    """The error of a model by the bootstrap, after Efron and Tibshirani (JASA, 1997)."""
+    """The error of a model by the bootstrap, after Efron and Tibshirani (JASA 92, 1997)."""
 
     #: 0.368*train + 0.632*out_of_bag.
     plain: float
     #: How far the model overfits, from 0 to 1, and the weight that then falls on out_of_bag.
-    overfitting: float | None = None
-    weight: float | None = None
+    overfitting: float = 0.0
+    weight: float = 0.632
     #: The .632+ estimate; None without the error of a model that knows nothing.
     plus: float | None = None
 
@@ -211,12 +230,11 @@ def estimate(train: float, out_of_bag: float, no_information: float | None = Non
     plain = 0.368 * train + 0.632 * out_of_bag
     if no_information is None:
         return Estimate(plain)
-    # What is worse than chance counts as chance; without overfitting nothing is put on top.
+    # What is worse than chance overfits no more than chance does.
     bounded = min(out_of_bag, no_information)
-    overfitting = 0.0
-    if bounded > train:
-        overfitting = (bounded - train) / (no_information - train)
+    if bounded <= train:
+        return Estimate(plain, plus=plain)
+    overfitting = (bounded - train) / (no_information - train)
     weight = 0.632 / (1 - 0.368 * overfitting)
-    if not overfitting:
-        return Estimate(plain, 0.0, 0.632, plain)
-    return Estimate(plain, overfitting, weight, (1 - weight) * train + weight * bounded)
+    # The paper's equation 32; (1 - weight)*train + weight*out_of_bag where nothing was bounded.
+    return Estimate(plain, overfitting, weight, plain + (weight - 0.632) * (bounded - train))
