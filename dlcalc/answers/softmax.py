@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from functools import cached_property
 from math import isfinite
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from dlcalc.errors import InputError, abridged, nearest
 from dlcalc.formulas.ieee import FORMATS, Format
@@ -20,6 +21,9 @@ from dlcalc.formulas.softmax_exact import (
 from dlcalc.formulas.softmax_exact import jacobian as jacobian_of
 from dlcalc.numbers import number, read, whole
 from dlcalc.result import Block, Finding, Result, written
+
+if TYPE_CHECKING:
+    from dlcalc.formulas.softmax_find import Breach
 
 MAX_LOGITS = 10_000
 #: Matrices and searches are for vectors that a person looks at.
@@ -66,8 +70,8 @@ def softmax(
 
     The value is the exact softmax; with ``dtype`` or ``method`` what that method makes
     of it in that type; with ``target`` the cross-entropy of that class, counted from 0;
-    with ``jacobian`` the matrix of derivatives. ``find`` looks for the smallest change
-    that breaks each method. Raises `InputError`.
+    with ``jacobian`` the matrix of derivatives; with ``find`` the smallest move of the
+    logits that breaks a method. Raises `InputError`.
 
     >>> softmax("1000,1001,1002").terse()
     '0.09003057317038046,0.24472847105479764,0.6652409557748219'
@@ -191,7 +195,7 @@ class SoftmaxResult(Result):
 
     @property
     def perplexity(self) -> Decimal:
-        """exp of the cross-entropy."""
+        """Exp of the cross-entropy."""
         return perplexity(self.cross_entropy)
 
     @property
@@ -205,8 +209,25 @@ class SoftmaxResult(Result):
         """The derivative of each probability by each logit."""
         return jacobian_of(self.exact, self.question.temperature)
 
+    @cached_property
+    def breaches(self) -> list[tuple[str, str, Breach | None, float | None]]:
+        """For each method and type the smallest move and the smallest factor that break it."""
+        from dlcalc.formulas.softmax_find import Settings, smallest_factor, smallest_move
+
+        asked = self.question
+        found = []
+        for method in self.methods:
+            for name, kind in self.types.items():
+                settings = Settings(method, kind, asked.temperature, asked.epsilon)
+                move = smallest_move(settings, self.logits)
+                found.append((method, name, move, smallest_factor(settings, self.logits)))
+        return found
+
     def _value(self) -> object:
         asked = self.question
+        if asked.find:
+            moves = (move.amount for _, _, move, _ in self.breaches if move is not None)
+            return min(moves, default=float("inf"))
         if asked.target is not None:
             return float(self.cross_entropy)
         if asked.jacobian:

@@ -19,7 +19,7 @@ def shares_never_drawn(n: int, draws: int, repeats: int, *, batch: int = 1, seed
     the seed.
 
     >>> shares_never_drawn(10, 10, 4).tolist()
-    [0.3, 0.3, 0.5, 0.5]
+    [0.3, 0.6, 0.3, 0.4]
     """
     generator = np.random.default_rng(seed)
     if batch > 1:
@@ -38,7 +38,7 @@ def shares_never_drawn(n: int, draws: int, repeats: int, *, batch: int = 1, seed
             if rows > 1:
                 chosen += begins[:rows]
             marks.reshape(-1)[chosen.reshape(-1)] = True
-        shares[first : first + rows] = 1 - np.count_nonzero(marks, axis=1) / n
+        shares[first : first + rows] = (n - np.count_nonzero(marks, axis=1)) / n
     return shares
 
 
@@ -52,5 +52,5 @@ def _in_batches(
         for drawn in range(0, draws, batch):
             size = min(batch, draws - drawn)
             seen[generator.choice(n, size, replace=False, shuffle=False)] = True
-        shares[repeat] = 1 - np.count_nonzero(seen) / n
+        shares[repeat] = (n - np.count_nonzero(seen)) / n
     return shares

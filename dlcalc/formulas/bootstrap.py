@@ -29,7 +29,7 @@ class Drawing(NamedTuple):
     >>> Drawing(10, 10).share
     0.3486784401
     >>> Drawing(1000, 1000, batch=50).share  # 20 batches: (1 - 50/1000)**20
-    0.3584859224085419
+    0.3584859224085422
     """
 
     n: int

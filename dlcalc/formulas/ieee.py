@@ -43,14 +43,14 @@ class Format(NamedTuple):
         return ldexp(1, 2 - self.top - self.precision)
 
     @property
-    def count(self) -> int:
+    def finite(self) -> int:
         """How many finite numbers there are from 0 on."""
         return (2 * self.top + 1) << (self.precision - 1)
 
     def number(self, index: int) -> float:
         """The finite number before which there are ``index`` from 0 on.
 
-        >>> FLOAT16.number(1) == FLOAT16.smallest, FLOAT16.number(FLOAT16.count - 1)
+        >>> FLOAT16.number(1) == FLOAT16.smallest, FLOAT16.number(FLOAT16.finite - 1)
         (True, 65504.0)
         """
         power, place = divmod(index, 1 << (self.precision - 1))
@@ -74,11 +74,11 @@ class Format(NamedTuple):
         return copysign(nearest if abs(nearest) <= self.largest else inf, x)
 
     def add(self, a: float, b: float) -> float:
-        """a + b."""
+        """A + b."""
         return self.rounded(a + b)
 
     def subtract(self, a: float, b: float) -> float:
-        """a - b."""
+        """A - b."""
         return self.rounded(a - b)
 
     def multiply(self, a: float, b: float) -> float:

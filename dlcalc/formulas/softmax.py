@@ -84,7 +84,7 @@ def run(
     >>> run("naive", (1000.0, 1001.0), FLOAT32)
     Run(values=(nan, nan), overflow=True, zero_sum=False)
     >>> run("log-sum-exp", (1000.0, 1000.0), FLOAT32).values
-    (1000.693115234375,)
+    (1000.6931762695312,)
     """
     z = scaled(logits, kind, temperature)
     overflow = any(isinf(a) and isfinite(b) for a, b in zip(z, logits, strict=True))
@@ -101,7 +101,8 @@ def run(
     # PyTorch nothing is subtracted then.
     anchor = 0.0 if method == "log-sum-exp" and isinf(top) else top
     differences = tuple(kind.subtract(a, anchor) for a in z)
-    overflow |= -inf in differences and -inf not in z
+    if isfinite(top):
+        overflow |= any(isinf(d) and isfinite(a) for d, a in zip(differences, z, strict=True))
     powers = tuple(map(kind.exp, differences))
     total = _sum(powers, kind)
     if method == "shifted":
@@ -131,8 +132,6 @@ class Margin(NamedTuple):
     the largest is above the smallest, once the maximum is subtracted.
     """
 
-    largest: float
-    smallest: float
     above: float
     below: float
     apart: float
@@ -142,9 +141,9 @@ def margin(logits: tuple[float, ...], kind: Format) -> Margin:
     """The margins of finite logits, those divided by the temperature already.
 
     >>> from dlcalc.formulas.ieee import FLOAT16
-    >>> margin((10.0, 0.0), FLOAT16)[2:]
-    (1.0859375, 17.328125, 7.328125)
+    >>> margin((10.0, 0.0), FLOAT16)
+    Margin(above=1.0859375, below=17.328125, apart=7.328125)
     """
     largest, smallest = kind.exp_limits()
     high, low = max(logits), min(logits)
-    return Margin(largest, smallest, largest - high, low - smallest, low - high - smallest)
+    return Margin(largest - high, low - smallest, low - high - smallest)

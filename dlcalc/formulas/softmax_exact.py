@@ -41,7 +41,7 @@ def exact(logits: tuple[float, ...], temperature: float = 1.0) -> Exact:
 
     >>> found = exact((1000.0, 1001.0, 1002.0))
     >>> str(found.softmax[0])[:22], str(found.log_sum_exp)[:12]
-    ('0.09003057317038045798', '1002.4076059')
+    ('0.09003057317038045799', '1002.4076059')
     """
     if any(isnan(z) or isinf(z) for z in logits):
         return _infinite(logits)
@@ -60,8 +60,12 @@ def exact(logits: tuple[float, ...], temperature: float = 1.0) -> Exact:
         complement = [a + b for a, b in zip(before, behind, strict=True)]
         whole = top + rest
         context.prec = DIGITS
-        rounded = (tuple(+each for each in part) for part in (shares, logs))
-        return Exact(*rounded, +whole, tuple(+each for each in complement))
+        return Exact(_rounded(shares), _rounded(logs), +whole, _rounded(complement))
+
+
+def _rounded(values: list[Decimal]) -> tuple[Decimal, ...]:
+    """The values to the precision of the context."""
+    return tuple(+value for value in values)
 
 
 def _context(guard: int = _GUARD) -> Context:
@@ -139,7 +143,7 @@ def gradient(found: Exact, target: int, temperature: float = 1.0) -> tuple[Decim
 
 
 def perplexity(cross_entropy: Decimal) -> Decimal:
-    """exp of a cross-entropy: as how many equally likely classes it is."""
+    """Exp of a cross-entropy: as how many equally likely classes it is."""
     with localcontext(_context()) as context:
         found = cross_entropy.exp()
         context.prec = DIGITS

@@ -7,6 +7,7 @@ them, so a bisection finds the very smallest.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 from dlcalc.formulas.ieee import Format
@@ -50,30 +51,33 @@ def smallest_move(settings: Settings, logits: Logits) -> Breach | None:
 
     >>> from dlcalc.formulas.ieee import FLOAT16
     >>> smallest_move(Settings("naive", FLOAT16), (0.0, 1.0))
-    Breach(way='up', amount=9.796875)
+    Breach(way='up', amount=9.78125)
     >>> smallest_move(Settings("shifted", FLOAT16), (0.0, 1.0))
     Breach(way='apart', amount=8.171875)
     """
-    highest = logits.index(max(logits))
-    lowest = len(logits) - 1 - logits[::-1].index(min(logits))
-
-    def apart(c: float) -> Logits:
-        return tuple(
-            z + c if i == highest else z - c if i == lowest else z for i, z in enumerate(logits)
-        )
-
-    ways: dict[str, Callable[[float], Logits]] = {
-        "up": lambda c: tuple(z + c for z in logits),
-        "down": lambda c: tuple(z - c for z in logits),
-    }
-    if settings.relative and len(logits) > 1:
-        ways = {"apart": apart}
+    ways = ("apart",) if settings.relative and len(logits) > 1 else ("up", "down")
     found = []
-    for way, moved in ways.items():
-        amount = _least(settings, moved, 0)
+    for way in ways:
+        amount = _least(settings, partial(moved, logits, way), 0)
         if amount is not None:
             found.append(Breach(way, amount))
     return min(found, key=lambda breach: breach.amount, default=None)
+
+
+def moved(logits: Logits, way: str, amount: float) -> Logits:
+    """The logits moved up, down or apart.
+
+    >>> moved((1.0, 2.0, 3.0), "apart", 0.5)
+    (0.5, 2.0, 3.5)
+    """
+    if way != "apart":
+        return tuple(z + amount if way == "up" else z - amount for z in logits)
+    highest = logits.index(max(logits))
+    lowest = len(logits) - 1 - logits[::-1].index(min(logits))
+    return tuple(
+        z + amount if i == highest else z - amount if i == lowest else z
+        for i, z in enumerate(logits)
+    )
 
 
 def smallest_factor(settings: Settings, logits: Logits) -> float | None:
@@ -94,7 +98,7 @@ def _least(settings: Settings, change: Callable[[float], Logits], first: int) ->
     def broken(index: int) -> bool:
         return settings.broken(change(kind.number(index)))
 
-    low, high = first, kind.count - 1
+    low, high = first, kind.finite - 1
     if broken(low):
         return kind.number(low)
     if not broken(high):
