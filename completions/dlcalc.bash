@@ -50,7 +50,7 @@ _dlcalc() {
             __dlcalc_offer "${option%%:*}"
         done
     elif [[ -z $command ]]; then
-        __dlcalc_offer shape params train-toy layers zoo
+        __dlcalc_offer shape params train-toy softmax bootstrap split layers zoo
     else
         __dlcalc_operand
     fi
@@ -126,6 +126,18 @@ __dlcalc_table() {
         train-toy)
             options='--samples:text --noise:text --seed:text --data:file --target:text --validation:text --loss:text --optimizer:text --lr:text --momentum:text --batch:text --epochs:text --schedule:text --l1:text --proximal: --l2:text --decay:text --clip-norm:text --clip-value:text --early-stopping:text --initialiser:text --dtype:=float64,float32 --save:file --resume:file --expect-accuracy:text --expect-loss:text --json: -q: --quiet: --expect:text --color:=auto,always,never -h: --help:'
             kinds='net+'
+            ;;
+        softmax)
+            options='--dtype:text --method:text --temperature:text --epsilon:text --target:text --jacobian: --find: --digits:text --verify: --json: -q: --quiet: --expect:text --color:=auto,always,never -h: --help:'
+            kinds='text'
+            ;;
+        bootstrap)
+            options='-m:text --batch:text --within:text --errors:text --simulate:text --seed:text --derive: --exact: --verify: --json: -q: --quiet: --expect:text --color:=auto,always,never -h: --help:'
+            kinds='text+'
+            ;;
+        split)
+            options='--kfold:text --holdout:text --bootstrap: --stratify:file --groups:file --repeat:text --batch:text --drop-last: --epochs:text --seed:text --no-shuffle: --verify: --json: -q: --quiet: --expect:text --color:=auto,always,never -h: --help:'
+            kinds='text'
             ;;
         layers)
             options='--json: -q: --quiet: --color:=auto,always,never -h: --help:'

@@ -74,6 +74,10 @@ class Result:
         """The bare value, as ``-q`` prints it: numbers of a vector parted by commas."""
         return written(self.value)
 
+    def in_one_line(self) -> str:
+        """The bare value where a line is all there is: in messages, and answering a stream."""
+        return ", ".join(self.terse().splitlines())
+
     def plain(self) -> str:
         """The answer as aligned text, as wide as it is."""
         return "\n".join(line for block in self.blocks() for line in aligned(block))
