@@ -46,7 +46,7 @@ def bootstrap(
     n. Raises `InputError`.
 
     >>> bootstrap(1000).value
-    0.36769542477096373
+    0.36769542477096406
     >>> bootstrap(within="0.001").value
     185
     """

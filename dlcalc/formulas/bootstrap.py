@@ -41,7 +41,10 @@ class Drawing(NamedTuple):
         """The probability that an example is never drawn, also the expected share of those."""
         if self._all_in_one:
             return 0.0
-        return _exp_of_ratio(self.draws, self.n) * exp(self._correction)
+        if self._correction < -1:
+            # Many draws from few: an exponent so large would spoil the last digits.
+            return float(self._in_digits()[0])
+        return self.limit * exp(self._correction)
 
     @property
     def formula(self) -> str:
@@ -106,7 +109,7 @@ class Drawing(NamedTuple):
         variance = single + self.n * (self.n - 1) * both
         # Few draws from many: both terms are then nearly the number of draws.
         if variance < 0.001 * single:
-            return float(self._variance_in_digits())
+            return float(self._in_digits()[1])
         return variance
 
     def exact(self) -> Fraction:
@@ -140,17 +143,18 @@ class Drawing(NamedTuple):
         """log(share) + draws/n."""
         return sum(times * _beyond_linear(size / self.n) for times, size in self._batches)
 
-    def _variance_in_digits(self) -> Decimal:
-        """The variance by sheer precision: twice the digits of n cancel, 30 more remain."""
-        from decimal import Decimal, localcontext
+    def _in_digits(self) -> tuple[Decimal, Decimal]:
+        """Share and variance by sheer precision: twice the digits of n cancel, 30 more remain."""
+        from decimal import MIN_EMIN, Decimal, localcontext
 
         with localcontext() as context:
             context.prec = 3 * len(str(self.n)) + 3 * len(str(self.draws)) + 30
+            context.Emin = MIN_EMIN
             n, p, q = Decimal(self.n), Decimal(1), Decimal(1)
             for times, size in self._batches:
                 p *= ((n - size) / n) ** times
                 q *= ((n - size) * (n - size - 1) / (n * (n - 1))) ** times
-            return n * p * (1 - p) + n * (n - 1) * (q - p * p)
+            return p, n * p * (1 - p) + n * (n - 1) * (q - p * p)
 
 
 def _beyond_linear(x: float) -> float:
