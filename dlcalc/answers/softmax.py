@@ -39,6 +39,20 @@ class Cell(NamedTuple):
     word: str
 
 
+class Found(NamedTuple):
+    """The smallest changes that break a method in a type; None where no number of it does.
+
+    ``move`` moves each logit by at most so much, ``shift`` all together, ``factor``
+    multiplies them.
+    """
+
+    method: str
+    dtype: str
+    move: Breach | None
+    shift: Breach | None
+    factor: float | None
+
+
 class Question(NamedTuple):
     """What was asked about logits."""
 
@@ -210,8 +224,8 @@ class SoftmaxResult(Result):
         return jacobian_of(self.exact, self.question.temperature)
 
     @cached_property
-    def breaches(self) -> list[tuple[str, str, Breach | None, float | None]]:
-        """For each method and type the smallest move and the smallest factor that break it."""
+    def breaches(self) -> list[Found]:
+        """For each method and type the smallest changes that break it."""
         from dlcalc.formulas.softmax_find import Settings, smallest_factor, smallest_move
 
         asked = self.question
@@ -220,13 +234,15 @@ class SoftmaxResult(Result):
             for name, kind in self.types.items():
                 settings = Settings(method, kind, asked.temperature, asked.epsilon)
                 move = smallest_move(settings, self.logits)
-                found.append((method, name, move, smallest_factor(settings, self.logits)))
+                shift = smallest_move(settings, self.logits, ("up", "down"))
+                factor = smallest_factor(settings, self.logits)
+                found.append(Found(method, name, move, shift, factor))
         return found
 
     def _value(self) -> object:
         asked = self.question
         if asked.find:
-            moves = (move.amount for _, _, move, _ in self.breaches if move is not None)
+            moves = (each.move.amount for each in self.breaches if each.move is not None)
             return min(moves, default=float("inf"))
         if asked.target is not None:
             return float(self.cross_entropy)

@@ -143,19 +143,22 @@ def _breaches(result: SoftmaxResult) -> Finding:
 
     asked = result.question
     wrong: list[str] = []
-    for method, name, move, _ in result.breaches:
-        if move is None or move.amount == 0:
-            continue
-        step = 2.0 * 2.0 ** FORMATS[name].unit(move.amount)
-        more = min(move.amount + step, FORMATS[name].largest)
-        breaks = []
-        for amount in (more, move.amount - step):
-            z = moved(result.logits, move.way, amount)
-            values = softmax_values(method, z, name, asked.temperature, asked.epsilon)
-            zero = method in PROBABILITIES and 0.0 in values
-            breaks.append(zero or not all(map(isfinite, values)))
-        if breaks != [True, False]:
-            wrong.append(f"{method} in {name}")
+    for each in result.breaches:
+        kind = FORMATS[each.dtype]
+        for breach in (each.move, each.shift):
+            if breach is None or breach.amount == 0:
+                continue
+            step = 2.0 * 2.0 ** kind.unit(breach.amount)
+            breaks = []
+            for amount in (min(breach.amount + step, kind.largest), breach.amount - step):
+                z = moved(result.logits, breach.way, amount)
+                values = softmax_values(
+                    each.method, z, each.dtype, asked.temperature, asked.epsilon
+                )
+                zero = each.method in PROBABILITIES and 0.0 in values
+                breaks.append(zero or not all(map(isfinite, values)))
+            if breaks != [True, False]:
+                wrong.append(f"{each.method} in {each.dtype}")
     sentence = "NumPy's methods break there, and not two numbers of the type before"
     if wrong:
         sentence = f"NumPy's methods break elsewhere: {', '.join(wrong)}"

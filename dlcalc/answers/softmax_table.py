@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from decimal import Decimal
 from math import isfinite, isinf, isnan
+from typing import TYPE_CHECKING
 
 from dlcalc.answers.softmax import Cell, SoftmaxResult, worst
 from dlcalc.formulas.ieee import FLOAT64, Format
 from dlcalc.formulas.softmax import METHODS
 from dlcalc.formulas.softmax_exact import LEAST
 from dlcalc.result import Block, Row, written
+
+if TYPE_CHECKING:
+    from dlcalc.formulas.softmax_find import Breach
 
 #: So many logits have a column each; more of them have a row each, in one type.
 _COLUMNS = 3
@@ -53,13 +57,13 @@ def _answer(result: SoftmaxResult) -> Row:
 
 def _first(result: SoftmaxResult) -> str:
     """What breaks first, in words."""
-    moves = [(move, method, name) for method, name, move, _ in result.breaches if move is not None]
+    moves = [(each.move, each) for each in result.breaches if each.move is not None]
     if not moves:
         return "no method is broken by any number of its type"
-    move, method, name = min(moves, key=lambda each: each[0].amount)
+    move, each = min(moves, key=lambda pair: pair[0].amount)
     if move.amount == 0:
-        return f"{method} in {name} is broken as it is"
-    return f"{method} in {name}, moved {move.way} by {_short(move.amount)}"
+        return f"{each.method} in {each.dtype} is broken as it is"
+    return f"{each.method} in {each.dtype}, moved {move.way} by {_short(move.amount)}"
 
 
 def _shortened(value: object) -> object:
@@ -246,19 +250,25 @@ def _jacobian(result: SoftmaxResult) -> list[Block]:
 
 def _found(result: SoftmaxResult) -> list[Block]:
     """The smallest changes that break each method in each type."""
-    rows = [Row(("", "", "moved by", "", "times"), "aside")]
-    for method, name, move, factor in result.breaches:
-        label = method if name == next(iter(result.types)) else ""
-        way, amount = ("", "never") if move is None else (move.way, _short(move.amount))
-        if move is not None and move.amount == 0:
-            way, amount = "", "as it is"
-        times = "never" if factor is None else "as it is" if factor == 1 else _short(factor)
-        rows.append(Row((label, name, amount, way, times)))
+    rows = [Row(("", "", "each moved", "", "all moved", "", "multiplied"), "aside")]
+    for each in result.breaches:
+        label = each.method if each.dtype == next(iter(result.types)) else ""
+        times = "never" if each.factor is None else _short(each.factor)
+        if each.factor == 1:
+            times = "as it is"
+        rows.append(Row((label, each.dtype, *_breach(each.move), *_breach(each.shift), times)))
     said = (
-        "By how much each logit may be moved, or all be multiplied, until a value is nan",
-        "or infinite, or a probability is 0: the smallest number of the type that does it.",
+        "How far logits may be moved, each by itself or all together, or be multiplied, until",
+        "a value is nan or infinite, or a probability 0: the smallest number of the type.",
     )
-    return [Block("l", [Row((line,)) for line in said]), Block("llrlr", rows)]
+    return [Block("l", [Row((line,)) for line in said]), Block("llrlrlr", rows)]
+
+
+def _breach(found: Breach | None) -> tuple[str, str]:
+    """A smallest move: by how much, and where to."""
+    if found is None:
+        return "never", ""
+    return (_short(found.amount), found.way) if found.amount else ("as it is", "")
 
 
 def document(result: SoftmaxResult) -> dict[str, object]:
@@ -288,12 +298,13 @@ def document(result: SoftmaxResult) -> dict[str, object]:
     if asked.find:
         found["breaks"] = [
             {
-                "method": method,
-                "type": name,
-                "move": None if move is None else move._asdict(),
-                "factor": factor,
+                "method": each.method,
+                "type": each.dtype,
+                "move": None if each.move is None else each.move._asdict(),
+                "shift": None if each.shift is None else each.shift._asdict(),
+                "factor": each.factor,
             }
-            for method, name, move, factor in result.breaches
+            for each in result.breaches
         ]
     if result.findings:
         found["verification"] = {

@@ -29,11 +29,6 @@ class Settings(NamedTuple):
         found = run(self.method, logits, self.kind, self.temperature, self.epsilon)
         return found.broken or (self.method in PROBABILITIES and 0.0 in found.values)
 
-    @property
-    def relative(self) -> bool:
-        """Whether only differences of logits count."""
-        return self.method in ("shifted", "log-softmax")
-
 
 class Breach(NamedTuple):
     """The smallest change that breaks a method: how it moves the logits, and by how much."""
@@ -42,42 +37,43 @@ class Breach(NamedTuple):
     amount: float
 
 
-def smallest_move(settings: Settings, logits: Logits) -> Breach | None:
+def smallest_move(
+    settings: Settings, logits: Logits, ways: tuple[str, ...] = ("apart", "up", "down")
+) -> Breach | None:
     """The smallest c so that moving each logit by at most c breaks the method; None if none does.
 
-    The worst that c can do is to move all ``up`` or all ``down``, and where only
-    differences count, the largest up and the smallest down, ``apart``. The amount is 0
-    if the method is broken already.
+    The worst that c can do is to move all ``up``, all ``down``, or the smallest down and all
+    others up, ``apart``: rounding keeps the order of numbers, so every value is largest or
+    smallest there. The amount is 0 if the method is broken already.
 
     >>> from dlcalc.formulas.ieee import FLOAT16
-    >>> smallest_move(Settings("naive", FLOAT16), (0.0, 1.0))
-    Breach(way='up', amount=9.78125)
+    >>> smallest_move(Settings("naive", FLOAT16), (2.0, 2.0))
+    Breach(way='up', amount=8.3984375)
     >>> smallest_move(Settings("shifted", FLOAT16), (0.0, 1.0))
     Breach(way='apart', amount=8.171875)
     """
-    ways = ("apart",) if settings.relative and len(logits) > 1 else ("up", "down")
-    found = []
+    found, last = None, settings.kind.finite - 1
     for way in ways:
-        amount = _least(settings, partial(moved, logits, way), 0)
-        if amount is not None:
-            found.append(Breach(way, amount))
-    return min(found, key=lambda breach: breach.amount, default=None)
+        if way == "apart" and len(logits) == 1:
+            continue
+        index = _least(settings, partial(moved, logits, way), 0, last)
+        if index is not None:
+            found, last = Breach(way, settings.kind.number(index)), index - 1
+        if last < 0:
+            break
+    return found
 
 
 def moved(logits: Logits, way: str, amount: float) -> Logits:
     """The logits moved up, down or apart.
 
     >>> moved((1.0, 2.0, 3.0), "apart", 0.5)
-    (0.5, 2.0, 3.5)
+    (0.5, 2.5, 3.5)
     """
     if way != "apart":
         return tuple(z + amount if way == "up" else z - amount for z in logits)
-    highest = logits.index(max(logits))
-    lowest = len(logits) - 1 - logits[::-1].index(min(logits))
-    return tuple(
-        z + amount if i == highest else z - amount if i == lowest else z
-        for i, z in enumerate(logits)
-    )
+    lowest = logits.index(min(logits))
+    return tuple(z - amount if i == lowest else z + amount for i, z in enumerate(logits))
 
 
 def smallest_factor(settings: Settings, logits: Logits) -> float | None:
@@ -87,23 +83,25 @@ def smallest_factor(settings: Settings, logits: Logits) -> float | None:
     >>> smallest_factor(Settings("naive", FLOAT32), (0.0, 1.0))
     88.72283935546875
     """
-    one = settings.kind.top << (settings.kind.precision - 1)
-    return _least(settings, lambda factor: tuple(z * factor for z in logits), one)
-
-
-def _least(settings: Settings, change: Callable[[float], Logits], first: int) -> float | None:
-    """The smallest number of the type, from its ``first`` on, that breaks by a change."""
     kind = settings.kind
+    one = kind.top << (kind.precision - 1)
+    index = _least(settings, lambda factor: tuple(z * factor for z in logits), one, kind.finite - 1)
+    return None if index is None else kind.number(index)
+
+
+def _least(
+    settings: Settings, change: Callable[[float], Logits], first: int, last: int
+) -> int | None:
+    """The index of the smallest number of the type, ``first`` to ``last``, that breaks."""
 
     def broken(index: int) -> bool:
-        return settings.broken(change(kind.number(index)))
+        return settings.broken(change(settings.kind.number(index)))
 
-    low, high = first, kind.finite - 1
-    if broken(low):
-        return kind.number(low)
-    if not broken(high):
+    if not broken(last):
         return None
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if broken(middle) else (middle, high)
-    return kind.number(high)
+    if broken(first):
+        return first
+    while last - first > 1:
+        middle = (first + last) // 2
+        first, last = (first, middle) if broken(middle) else (middle, last)
+    return last

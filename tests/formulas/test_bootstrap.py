@@ -98,7 +98,9 @@ def test_the_limit_is_approached_by_its_leading_term() -> None:
         drawing = Drawing(n, n)
         assert drawing.leading == pytest.approx(1 / (2 * math.e * n), rel=1e-14)
         # The next term of the expansion: 5/(24*n**2) by e.
-        assert drawing.below == pytest.approx(drawing.leading * (1 + 5 / (12 * n)), rel=2 / n**2 + 1e-14)
+        assert drawing.below == pytest.approx(
+            drawing.leading * (1 + 5 / (12 * n)), rel=2 / n**2 + 1e-14
+        )
 
 
 def test_the_notes_figures() -> None:
@@ -127,7 +129,9 @@ def test_the_estimators() -> None:
     # Efron and Tibshirani, equation 32, where the error out of the bag is beyond chance.
     train, out, chance = 0.05, 0.6, 0.5
     rate = (chance - train) / (chance - train)
-    wanted = 0.368 * train + 0.632 * out + (chance - train) * 0.368 * 0.632 * rate / (1 - 0.368 * rate)
+    wanted = (
+        0.368 * train + 0.632 * out + (chance - train) * 0.368 * 0.632 * rate / (1 - 0.368 * rate)
+    )
     assert estimate(train, out, chance).plus == pytest.approx(wanted)
 
 
@@ -140,7 +144,9 @@ def test_the_estimate_is_between_the_errors(train: float, out: float, chance: fl
     assert 0.632 <= found.weight <= 1 + 1e-12
 
 
-@pytest.mark.parametrize(("n", "draws", "batch"), [(10, 10, 1), (100, 37, 1), (1000, 1000, 50), (7, 20, 3)])
+@pytest.mark.parametrize(
+    ("n", "draws", "batch"), [(10, 10, 1), (100, 37, 1), (1000, 1000, 50), (7, 20, 3)]
+)
 def test_draws_agree_within_five_standard_errors(n: int, draws: int, batch: int) -> None:
     repeats = 2_000
     shares = shares_never_drawn(n, draws, repeats, batch=batch, seed=1)

@@ -60,11 +60,17 @@ def test_that_comparison_can_fail() -> None:
         if isnan(total) or isinf(total) or total == 0:
             return total
         unit = BFLOAT16.unit(total)
-        return math.copysign(math.ldexp(math.floor(math.ldexp(abs(total), -unit) + 0.5), unit), total)
+        return math.copysign(
+            math.ldexp(math.floor(math.ldexp(abs(total), -unit) + 0.5), unit), total
+        )
 
     def bounded(a: float, b: float) -> float:
         found = away(a, b)
-        return found if abs(found) <= BFLOAT16.largest or isnan(found) else math.copysign(math.inf, found)
+        return (
+            found
+            if abs(found) <= BFLOAT16.largest or isnan(found)
+            else math.copysign(math.inf, found)
+        )
 
     found = results(bounded)
     assert digest(found) != RECORDED["add"]["all"]
@@ -108,7 +114,7 @@ def test_100_000_operations_are_numpys_bit_for_bit(kind: Format, name: str) -> N
     ours = np.array(
         [getattr(kind, name)(x, y) for x, y in pairs.astype(np.float64).tolist()]
     ).astype(dtype)
-    same = (ours.view(f"u{dtype().itemsize}") == theirs.view(f"u{dtype().itemsize}"))
+    same = ours.view(f"u{dtype().itemsize}") == theirs.view(f"u{dtype().itemsize}")
     assert (same | (np.isnan(ours) & np.isnan(theirs))).all()
 
 
@@ -138,7 +144,9 @@ def test_exp_and_log_are_the_nearest_numbers(kind: Format, name: str) -> None:
     high, low = kind.exp_limits()
     with mp.workdps(60):
         for _ in range(300):
-            x = kind.rounded(draw.uniform(low, high) if name == "exp" else math.exp(draw.uniform(low, high)))
+            x = kind.rounded(
+                draw.uniform(low, high) if name == "exp" else math.exp(draw.uniform(low, high))
+            )
             found = getattr(kind, name)(x)
             if found == 0 or x == 0:
                 continue

@@ -45,7 +45,9 @@ def disagreement(row: dict[str, Any]) -> str:
             return "" if min(Counter(labels).values()) < 2 else f"{row}: refused"
         parts = drawing.stratified_hold_out(labels, ratio, Random(1))
         ours = [counts(labels, part) for part in parts]
-        return "" if rounded_up(labels, ours[0]) == rounded_up(labels, theirs[0]) else f"{row} {ours}"
+        return (
+            "" if rounded_up(labels, ours[0]) == rounded_up(labels, theirs[0]) else f"{row} {ours}"
+        )
     elif method == "grouped kfold":
         if theirs is None:
             return "" if len(set(labels)) < row["k"] else f"{row}: refused"
