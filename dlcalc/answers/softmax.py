@@ -233,8 +233,10 @@ class SoftmaxResult(Result):
         for method in self.methods:
             for name, kind in self.types.items():
                 settings = Settings(method, kind, asked.temperature, asked.epsilon)
-                move = smallest_move(settings, self.logits)
                 shift = smallest_move(settings, self.logits, ("up", "down"))
+                apart = smallest_move(settings, self.logits, ("apart",))
+                both = [breach for breach in (apart, shift) if breach is not None]
+                move = min(both, key=lambda breach: breach.amount, default=None)
                 factor = smallest_factor(settings, self.logits)
                 found.append(Found(method, name, move, shift, factor))
         return found

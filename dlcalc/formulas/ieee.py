@@ -58,6 +58,16 @@ class Format(NamedTuple):
             place += 1 << (self.precision - 1)
         return ldexp(place, max(power - 1, 0) + 2 - self.top - self.precision)
 
+    def place(self, x: float) -> int:
+        """How many numbers there are from 0 on before x, itself a number; `number` undone.
+
+        >>> FLOAT16.place(65504.0) == FLOAT16.finite - 1
+        True
+        """
+        unit = self.unit(x)
+        binades = unit - (2 - self.top - self.precision)
+        return (binades << (self.precision - 1)) + int(ldexp(x, -unit))
+
     def unit(self, x: float) -> int:
         """The exponent of two of the unit in the last place at x."""
         # Below the smallest normal number, 2**(1 - top), the places stay where they are.

@@ -1,13 +1,14 @@
 """The smallest change of logits that breaks a softmax method in a type.
 
 Changes are numbers of the type: these are ordered as the numbers from 0 that count
-them, so a bisection finds the very smallest.
+them, so a bisection finds the very smallest. It begins where real numbers would break.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from math import exp, log
 from typing import NamedTuple
 
 from dlcalc.formulas.ieee import Format
@@ -56,7 +57,8 @@ def smallest_move(
     for way in ways:
         if way == "apart" and len(logits) == 1:
             continue
-        index = _least(settings, partial(moved, logits, way), 0, last)
+        near = _expected_move(settings, logits, way)
+        index = _least(settings, partial(moved, logits, way), 0, last, near)
         if index is not None:
             found, last = Breach(way, settings.kind.number(index)), index - 1
         if last < 0:
@@ -84,24 +86,78 @@ def smallest_factor(settings: Settings, logits: Logits) -> float | None:
     88.72283935546875
     """
     kind = settings.kind
-    one = kind.top << (kind.precision - 1)
-    index = _least(settings, lambda factor: tuple(z * factor for z in logits), one, kind.finite - 1)
+    one, last = kind.place(1.0), kind.finite - 1
+    near = _expected_factor(settings, logits)
+    index = _least(settings, lambda factor: tuple(z * factor for z in logits), one, last, near)
     return None if index is None else kind.number(index)
 
 
 def _least(
-    settings: Settings, change: Callable[[float], Logits], first: int, last: int
+    settings: Settings,
+    change: Callable[[float], Logits],
+    first: int,
+    last: int,
+    near: float,
 ) -> int | None:
-    """The index of the smallest number of the type, ``first`` to ``last``, that breaks."""
+    """The index of the smallest number of the type, ``first`` to ``last``, that breaks.
+
+    ``near`` is where it is expected; a wrong guess only takes longer.
+    """
+    kind = settings.kind
 
     def broken(index: int) -> bool:
-        return settings.broken(change(settings.kind.number(index)))
+        return settings.broken(change(kind.number(index)))
 
     if not broken(last):
         return None
     if broken(first):
         return first
+    at = kind.place(kind.rounded(min(max(near, 0.0), kind.largest)))
+    at, step = min(max(at, first + 1), last), 1
+    if broken(at):
+        last = at
+        while last - step > first and broken(last - step):
+            last, step = last - step, 2 * step
+        first = max(first, last - step)
+    else:
+        first = at
+        while first + step < last and not broken(first + step):
+            first, step = first + step, 2 * step
+        last = min(last, first + step)
     while last - first > 1:
         middle = (first + last) // 2
         first, last = (first, middle) if broken(middle) else (middle, last)
     return last
+
+
+def _expected_move(settings: Settings, logits: Logits, way: str) -> float:
+    """By how much logits would have to move, were there no rounding."""
+    kind, by = settings.kind, settings.temperature
+    if settings.method not in PROBABILITIES:
+        spread = max(logits) - min(logits) if way == "apart" else max(logits)
+        return (kind.largest - spread) / (2 if way == "apart" else 1)
+    z = sorted(logit / by for logit in logits)
+    least = log(kind.smallest) - log(2)
+    if way == "up":
+        return (log(kind.largest) - _log_sum_exp(z)) * by
+    if way == "down":
+        return (z[0] - least) * by
+    return (z[0] - _log_sum_exp(z[1:]) - least) / 2 * by
+
+
+def _expected_factor(settings: Settings, logits: Logits) -> float:
+    """By how much logits would have to be multiplied, were there no rounding."""
+    kind, by = settings.kind, settings.temperature
+    low, high = min(logits), max(logits)
+    if settings.method not in PROBABILITIES:
+        return kind.largest / max(-low, high, high - low, 1.0)
+    least, most = log(kind.smallest) - log(2), log(kind.largest)
+    factors = [least / (low - high)] if low < high else []
+    if settings.method != "shifted":
+        factors += [least / low] if low < 0 else []
+        factors += [most / high] if high > 0 else []
+    return min(factors, default=1.0) * by
+
+
+def _log_sum_exp(z: list[float]) -> float:
+    return z[-1] + log(sum(exp(each - z[-1]) for each in z))

@@ -209,6 +209,7 @@ def test_numbers_are_counted_in_order(kind: Format) -> None:
         index = draw.randrange(1, kind.finite)
         assert kind.number(index - 1) < kind.number(index)
         assert kind.rounded(kind.number(index)) == kind.number(index)
+        assert kind.place(kind.number(index)) == index
 
 
 def test_division_by_0_and_functions_of_the_odd() -> None:

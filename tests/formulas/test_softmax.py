@@ -251,7 +251,7 @@ def test_what_is_found_is_the_smallest(kind: Format, method: str, z: tuple[float
     settings = Settings(method, kind)
 
     def before(amount: float) -> float:
-        return kind.number(_index(kind, amount) - 1)
+        return kind.number(kind.place(amount) - 1)
 
     move = smallest_move(settings, z)
     if move is not None and move.amount:
@@ -276,18 +276,10 @@ def test_no_other_move_breaks_sooner(
     settings = Settings(method, FLOAT16)
     move = smallest_move(settings, z)
     assert move is not None
-    less = FLOAT16.number(max(_index(FLOAT16, move.amount) - 1, 0))
+    less = FLOAT16.number(max(FLOAT16.place(move.amount) - 1, 0))
     moves = data.draw(st.tuples(*(st.floats(-less, less) for _ in z)))
     if move.amount:
         assert not settings.broken(tuple(a + b for a, b in zip(z, moves)))
-
-
-def _index(kind: Format, value: float) -> int:
-    low, high = 0, kind.finite
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (middle, high) if kind.number(middle) <= value else (low, middle)
-    return low
 
 
 def test_only_what_overflows_breaks_the_logarithms() -> None:
