@@ -8,6 +8,7 @@ A word is read as what it is: a number or vector (``0.5,-1,2``), an array
 from __future__ import annotations
 
 import re
+from os.path import exists
 from typing import NamedTuple
 
 from dlcalc.errors import InputError, Place, Source, abridged
@@ -113,7 +114,7 @@ def read(word: str, name: str = "the data") -> Numbers:
     >>> read("[[1,2,0],[0,1,3]]")
     Numbers(sizes=(2, 3), values=[1.0, 2.0, 0.0, 0.0, 1.0, 3.0], columns=())
     """
-    if _VECTOR.fullmatch(word):
+    if _VECTOR.fullmatch(word) or ("," in word and "[" not in word and not exists(word)):
         values = vector(word, name)
         return Numbers((len(values),), values)
     if word.lstrip().startswith("["):

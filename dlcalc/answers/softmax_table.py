@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 _COLUMNS = 3
 # Digits by which numbers are shown beside others.
 _DIGITS = 8
+# A line is no wider.
+_WIDTH = 80
 # A matrix, or the logits as a type holds them, up to so many are written out.
 _WRITTEN = 8
 
@@ -74,23 +76,14 @@ def _shortened(value: object) -> object:
 
 
 def _methods(result: SoftmaxResult) -> list[Block]:
-    """Every method in every type: a word, the largest error, and the values if they are few."""
+    """Every method in every type: a word, the largest error, and the values if there is room."""
     few = len(result.logits) <= _COLUMNS
-    tables: list[tuple[str, list[Row]]] = []
-    for method in result.methods:
-        rows = []
-        for name, kind in result.types.items():
-            cells = result.cells(method, kind)
-            word, error = worst(cells)
-            values = [_digits(cell.value, kind) for cell in cells] if few else []
-            role = "" if word in ("exact", "rounded") else "wrong"
-            rows.append(Row((f"  {name}", word, _ulps(error), *values), role))
-        if few:
-            right = [_decimal(value, _DIGITS) for value in result.exact.of(method)]
-            rows.append(Row(("  exact", "", "", *right), "aside"))
-        tables.append((_heading(method, result), rows))
+    tables = _alike([(_heading(m, result), _method_rows(m, result, few)) for m in result.methods])
+    if few and any(_width_of(row) > _WIDTH for _, rows in tables for row in rows):
+        few = False
+        tables = _alike([(heading, _without_values(rows)) for heading, rows in tables])
     found = []
-    for heading, rows in _alike(tables):
+    for heading, rows in tables:
         found.append(Block("l", [Row((heading,))]))
         found.append(Block("ll" + "r" * (len(rows[0].cells) - 2), rows))
     if not few:
@@ -99,27 +92,45 @@ def _methods(result: SoftmaxResult) -> list[Block]:
     return found
 
 
+def _method_rows(method: str, result: SoftmaxResult, few: bool) -> list[Row]:
+    rows = []
+    for name, kind in result.types.items():
+        cells = result.cells(method, kind)
+        word, error = worst(cells)
+        values = [_digits(cell.value, kind) for cell in cells] if few else []
+        role = "" if word in ("exact", "rounded") else "wrong"
+        rows.append(Row((f"  {name}", word, _ulps(error), *values), role))
+    if few:
+        right = [_decimal(value, _DIGITS) for value in result.exact.of(method)]
+        rows.append(Row(("  exact", "", "", *right), "aside"))
+    return rows
+
+
+def _without_values(rows: list[Row]) -> list[Row]:
+    return [row._replace(cells=row.cells[:3]) for row in rows[:-1]]
+
+
+def _width_of(row: Row) -> int:
+    """How wide a row of these tables is."""
+    return sum(map(len, row.cells)) + 3 * len(row.cells) - 4
+
+
 def _alike(tables: list[tuple[str, list[Row]]]) -> list[tuple[str, list[Row]]]:
     """The tables with columns of the same width, below one another."""
-    width = max(len(row.cells) for _, rows in tables for row in rows)
-    widths = [0] * width
-    for _, rows in tables:
-        for row in rows:
-            for column, cell in enumerate(row.cells):
-                widths[column] = max(widths[column], len(cell))
-    return [
-        (
-            heading,
-            [
-                row._replace(
-                    cells=tuple(
-                        cell.ljust(widths[i]) if i < 2 else cell.rjust(widths[i])
-                        for i, cell in enumerate(row.cells)
-                    )
-                )
-                for row in rows
-            ],
+    every = [row.cells for _, rows in tables for row in rows]
+    widths = [0] * max(map(len, every))
+    for cells in every:
+        for column, cell in enumerate(cells):
+            widths[column] = max(widths[column], len(cell))
+
+    def padded(cells: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(
+            cell.ljust(width) if column < 2 else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(cells, widths, strict=False))
         )
+
+    return [
+        (heading, [row._replace(cells=padded(row.cells)) for row in rows])
         for heading, rows in tables
     ]
 
@@ -258,8 +269,9 @@ def _found(result: SoftmaxResult) -> list[Block]:
             times = "as it is"
         rows.append(Row((label, each.dtype, *_breach(each.move), *_breach(each.shift), times)))
     said = (
-        "How far logits may be moved, each by itself or all together, or be multiplied, until",
-        "a value is nan or infinite, or a probability 0: the smallest number of the type.",
+        "The smallest number of the type by which logits are moved or multiplied until a",
+        "value is nan or infinite, or a probability 0. Moved apart, the smallest goes down",
+        "and the others up: the worst that moving each of them by so much can do.",
     )
     return [Block("l", [Row((line,)) for line in said]), Block("llrlrlr", rows)]
 
@@ -365,7 +377,7 @@ def _number(value: float) -> str:
 
 def _decimal(value: Decimal, digits: int) -> str:
     """An exact value to so many digits."""
-    if abs(value) == LEAST:
+    if value.copy_abs() == LEAST:
         return f"{'-' if value < 0 else ''}1e-999999999999999999 or less"
     if value.is_infinite():
         return "inf" if value > 0 else "-inf"
@@ -377,4 +389,4 @@ def _ulps(error: float, unit: str = " ulp") -> str:
         return ""
     if error == 0:
         return f"0{unit}"
-    return f"{error:.2f}{unit}" if 0.005 <= error < 1000 else f"{error:.1e}{unit}"
+    return f"{error:.3g}{unit}"

@@ -77,11 +77,12 @@ class Format(NamedTuple):
         """The number of the type nearest to x, the even one of two."""
         if x == 0 or not isfinite(x) or self.precision == _DOUBLE:
             return x
-        if abs(x) >= ldexp(1, self.top + 1):
+        beyond = ldexp(1, self.top + 1)
+        if abs(x) >= beyond:
             return copysign(inf, x)
         unit = self.unit(x)
         nearest = ldexp(round(ldexp(x, -unit)), unit)
-        return copysign(nearest if abs(nearest) <= self.largest else inf, x)
+        return copysign(nearest if abs(nearest) < beyond else inf, x)
 
     def add(self, a: float, b: float) -> float:
         """A + b."""
