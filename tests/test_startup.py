@@ -35,6 +35,10 @@ def imported(*arguments: str, before: str = "") -> set[str]:
         "shape 3xHxW resnet50",
         "params resnet152 --quiet",
         "params lenet5",
+        "bootstrap 10 100 1000",
+        "bootstrap 1e18 --quiet",
+        "split 103 --kfold 10",
+        "split 103 --kfold 10 --quiet",
         "layers",
         "zoo",
         "--help",
@@ -43,6 +47,10 @@ def imported(*arguments: str, before: str = "") -> set[str]:
 )
 def test_a_question_imports_nothing_heavy(line: str) -> None:
     assert not imported(*line.split()) & HEAVY
+
+
+def test_fifty_digits_need_decimal_alone() -> None:
+    assert imported("softmax", "1000,1001,1002") & HEAVY == {"decimal"}
 
 
 def test_a_question_imports_only_the_families_that_occur() -> None:

@@ -17,6 +17,9 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "train-toy": ("train_toy", "train_toy", "Train a toy net and verify it."),
     "concepts": ("concepts", "concepts", "Claims about deep learning, by English or Chinese term."),
     "check": ("check", "check", "Run claims, and give verdicts with evidence."),
+    "softmax": ("softmax", "softmax", "Softmax in four float types, against the exact value."),
+    "bootstrap": ("bootstrap", "bootstrap", "What drawing with replacement leaves out, to 1/e."),
+    "split": ("split", "split", "Folds, hold-outs, bootstraps and batches of N examples."),
     "layers": ("vocabulary", "layers", "Every layer with its arguments."),
     "zoo": ("vocabulary", "zoo", "Every built-in net."),
 }

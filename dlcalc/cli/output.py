@@ -73,11 +73,7 @@ def _verdict(result: Result, expected: str | None) -> str:
         met = result.meets(expected)
     except ClaimError as error:
         return str(error)
-    return "" if met else f"expected {abridged(expected)}, but it is {_in_one_line(result)}."
-
-
-def _in_one_line(result: Result) -> str:
-    return ", ".join(result.terse().splitlines())
+    return "" if met else f"expected {abridged(expected)}, but it is {result.in_one_line()}."
 
 
 def say(text: str) -> None:
