@@ -1,0 +1,69 @@
+"""Means over standard normal inputs, by the Gauss-Legendre rule on pieces.
+
+Each piece between two kinks is cut at whole numbers, where the integrand is
+analytic on either side: 20 points to a piece of length 1 leave less than 1e-14
+of functions whose poles lie as far from the real axis as those of sigmoid.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cache
+from math import cos, exp, fsum, pi, sqrt
+
+_POINTS = 20
+#: Beyond it lies a part of 2e-33 of a standard normal distribution.
+REACH = 12
+
+
+@cache
+def legendre() -> list[tuple[float, float]]:
+    """The nodes and weights of the rule on -1..1: the roots of P_20, by Newton's method.
+
+    Numerical Recipes, 3rd edition, section 4.6.1.
+
+    >>> abs(sum(weight * node**38 for node, weight in legendre()) - 2 / 39) < 1e-15
+    True
+    """
+    found = []
+    for index in range(_POINTS):
+        node = cos(pi * (index + 0.75) / (_POINTS + 0.5))
+        slope = 1.0
+        for _ in range(6):
+            last, this = 0.0, 1.0
+            for degree in range(1, _POINTS + 1):
+                last, this = this, ((2 * degree - 1) * node * this - (degree - 1) * last) / degree
+            slope = _POINTS * (node * this - last) / (node * node - 1)
+            node -= this / slope
+        found.append((node, 2 / ((1 - node * node) * slope * slope)))
+    return found
+
+
+def normal_points(kinks: Sequence[float] = ()) -> list[tuple[float, float]]:
+    """Points and weights for means over standard normal inputs, none across a kink.
+
+    The points lie symmetrically, x beside -x, so that what is odd comes to exactly 0.
+
+    >>> points = normal_points()
+    >>> round(sum(weight * x**4 for x, weight in points), 12)
+    3.0
+    """
+    cuts = sorted({float(n) for n in range(REACH + 1)} | {abs(x) for x in kinks if abs(x) < REACH})
+    found = []
+    for low, high in zip(cuts, cuts[1:], strict=False):
+        half, middle = (high - low) / 2, (high + low) / 2
+        for node, weight in legendre():
+            x = middle + half * node
+            share = weight * half * exp(-x * x / 2) / sqrt(2 * pi)
+            found += [(x, share), (-x, share)]
+    return found
+
+
+def mean(function: Callable[[float], float], points: list[tuple[float, float]]) -> float:
+    """The mean of a function over points with weights.
+
+    >>> mean(lambda x: x, normal_points([0.3]))
+    0.0
+    """
+    pairs = zip(points[::2], points[1::2], strict=True)
+    return fsum(share * (function(x) + function(y)) for (x, share), (y, _) in pairs)
