@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import erfc, exp, pi, sqrt, tanh
+from math import exp, tanh
 
 from dlcalc.formulas.activations.base import (
     Activation,
@@ -14,6 +14,7 @@ from dlcalc.formulas.activations.base import (
     logistic_slope,
     straight,
 )
+from dlcalc.formulas.normal import below, density
 
 _FLAT_THEN_X = (Line(0, 0), Line(1, 0))
 
@@ -37,16 +38,6 @@ def gelu() -> Activation:
         ),
         _FLAT_THEN_X,
     )
-
-
-def below(x: float) -> float:
-    """The part of a standard normal distribution that lies below x, with all its digits."""
-    return erfc(-x / sqrt(2)) / 2
-
-
-def density(x: float) -> float:
-    """The density of the standard normal distribution."""
-    return exp(-x * x / 2) / sqrt(2 * pi)
 
 
 def _product(factor: float, small: float) -> float:

@@ -44,6 +44,8 @@ ACTIVATIONS: dict[str, Entry] = {
 ALSO = {"logistic": "sigmoid", "swish": "silu", "linear": "identity"}
 #: Functions of all numbers together, which have no slope of their own.
 TOGETHER = ("softmax", "log_softmax")
+#: Squares of larger arguments would leave the range of floats.
+MAX_ARGUMENT = 1e100
 
 _WORDS = {word.replace("_", ""): word for word in ACTIVATIONS} | {
     word: name for word, name in ALSO.items()
@@ -89,9 +91,10 @@ def _argument(word: str, text: str, known: str, entry: Entry) -> float:
         value = float(number) if number.isascii() and "_" not in number else float("nan")
     except ValueError:
         value = float("nan")
-    if not isfinite(value):
+    if not (isfinite(value) and abs(value) <= MAX_ARGUMENT):
         shown = abridged(number) or "an empty text"
-        rule = f"{entry.argument} of {known} must be a finite number, not {shown}"
+        bound = f"a number from -{MAX_ARGUMENT:g} to {MAX_ARGUMENT:g}"
+        rule = f"{entry.argument} of {known} must be {bound}, not {shown}"
         raise _refusal(word, first, rule, mend)
     return value
 
