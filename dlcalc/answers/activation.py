@@ -67,9 +67,7 @@ def activation(
     if len(known) > _MAX_COMPARED:
         raise InputError(f"{len(known)} activations are compared; at most {_MAX_COMPARED} are")
     if verify:
-        raise InputError(
-            "--verify is about one activation", mend="Verify each without --compare."
-        )
+        raise InputError("--verify is about one activation", mend="Verify each without --compare.")
     from dlcalc.answers.activation_compare import Comparison
 
     return Comparison(known, points, of, plot)

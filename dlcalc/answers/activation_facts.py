@@ -153,8 +153,9 @@ class Facts:
             what = "slope" if kink.breaks else "second derivative"
             left, right = map(short, kink.slopes if kink.breaks else kink.curvatures)
             taken = short(kink.slope if kink.breaks else kink.curvature)
-            jump = f"at {short(kink.at)} the {what} jumps from {left} to {right}; PyTorch takes {taken}"
-            found.setdefault("kinked" if kink.breaks else "smooth", []).append(jump)
+            jump = f"at {short(kink.at)} the {what} jumps from {left} to {right}"
+            label = "kinked" if kink.breaks else "smooth"
+            found.setdefault(label, []).append(f"{jump}; PyTorch takes {taken}")
         return found or {"smooth": ["analytic, without kinks"]}
 
     def document(self) -> dict[str, object]:

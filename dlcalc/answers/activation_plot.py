@@ -14,9 +14,7 @@ _REACH = 5.0
 _POINTS = 300
 
 
-def drawing(
-    activations: list[Activation], points: tuple[float, ...], what: str = "value"
-) -> Block:
+def drawing(activations: list[Activation], points: tuple[float, ...], what: str = "value") -> Block:
     """Value and derivative of one activation; of several the values or the derivatives."""
     finite = [x for x in points if isfinite(x)]
     low, high = min([-_REACH, *finite]), max([_REACH, *finite])

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from math import inf, isclose
 from typing import NamedTuple
 
-
 Written = Callable[[float], str]
 
 

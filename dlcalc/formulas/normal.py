@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cache
+from itertools import pairwise
 from math import cos, erfc, exp, fsum, pi, sqrt
 
 _POINTS = 20
@@ -76,7 +77,7 @@ def normal_points(kinks: Sequence[float] = ()) -> list[tuple[float, float]]:
     """
     cuts = sorted({float(n) for n in range(REACH + 1)} | {abs(x) for x in kinks if abs(x) < REACH})
     found = []
-    for low, high in zip(cuts, cuts[1:], strict=False):
+    for low, high in pairwise(cuts):
         half, middle = (high - low) / 2, (high + low) / 2
         for node, weight in legendre():
             x = middle + half * node

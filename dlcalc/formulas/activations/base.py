@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable
-from math import exp, inf, isinf
+from math import exp, isinf
 from typing import NamedTuple
 
 Function = Callable[[float], float]
@@ -99,16 +99,6 @@ def straight(slope: float, offset: float = 0.0) -> Piece:
 
 def _zero(x: float) -> float:
     return 0.0
-
-
-def shown(number: float) -> str:
-    """A number as Python reads it, whole ones without a fraction, negative ones in brackets.
-
-    >>> shown(2.0), shown(0.01), shown(-0.5)
-    ('2', '0.01', '(-0.5)')
-    """
-    text = repr(number).removesuffix(".0")
-    return f"({text})" if text.startswith("-") else text
 
 
 def logistic(x: float) -> float:

@@ -20,7 +20,7 @@ _FLAT_THEN_X = (Line(0, 0), Line(1, 0))
 
 
 def gelu() -> Activation:
-    """x times the normal distribution function of x. Hendrycks and Gimpel, 2016.
+    """The input times the normal distribution function of it. Hendrycks and Gimpel, 2016.
 
     >>> gelu().value(-30)
     -1.4720137e-196

@@ -12,9 +12,9 @@ from dlcalc.formulas.activations.base import (
     constant,
     logistic,
     logistic_slope,
-    shown,
     straight,
 )
+from dlcalc.formulas.python import exactly
 
 # Klambauer et al., "Self-Normalizing Neural Networks", 2017, appendix A1.
 _SELU_ALPHA = 1.6732632423543772848170429916717
@@ -46,7 +46,7 @@ def relu() -> Activation:
 
 
 def relu6() -> Activation:
-    """x cut at 0 and 6."""
+    """The input cut at 0 and 6."""
     return Activation(
         "relu6",
         "min(max(x, 0), 6)",
@@ -58,20 +58,20 @@ def relu6() -> Activation:
 
 
 def leaky_relu(alpha: float) -> Activation:
-    """x above 0, else alpha*x."""
+    """The input above 0, else alpha times it."""
     return _leaky("leaky_relu", alpha, sqrt(2) / hypot(1, alpha))
 
 
 def prelu(slope: float) -> Activation:
-    """x above 0, else a trained slope times x."""
+    """The input above 0, else a trained slope times it."""
     return _leaky("prelu", slope)
 
 
 def _leaky(name: str, alpha: float, gain: float | None = None) -> Activation:
     return Activation(
         name,
-        f"x if x > 0 else {shown(alpha)}*x",
-        f"1 if x > 0 else {shown(alpha)}",
+        f"x if x > 0 else {exactly(alpha)}*x",
+        f"1 if x > 0 else {exactly(alpha)}",
         (straight(alpha), straight(1)),
         (Line(alpha, 0), Line(1, 0)),
         (Joint(0, slope=alpha),),
@@ -81,20 +81,20 @@ def _leaky(name: str, alpha: float, gain: float | None = None) -> Activation:
 
 
 def elu(alpha: float) -> Activation:
-    """x above 0, else alpha*(exp(x) - 1)."""
-    factor = "" if alpha == 1 else f"{shown(alpha)}*"
+    """The input x above 0, else alpha*(exp(x) - 1)."""
+    factor = "" if alpha == 1 else f"{exactly(alpha)}*"
     below = f"{factor}(exp(x) - 1)" if factor else "exp(x) - 1"
     return _exponential("elu", alpha, 1)._replace(
         formula=f"x if x > 0 else {below}",
         derivative=f"1 if x > 0 else {factor}exp(x)",
-        by_value=f"1 if x > 0 else f + {shown(alpha)}",
+        by_value=f"1 if x > 0 else f + {exactly(alpha)}",
         argument=alpha,
     )
 
 
 def selu() -> Activation:
     """elu, scaled so that mean 0 and variance 1 are kept."""
-    alpha, scale = shown(_SELU_ALPHA), shown(_SELU_SCALE)
+    alpha, scale = exactly(_SELU_ALPHA), exactly(_SELU_SCALE)
     return _exponential("selu", _SELU_ALPHA, _SELU_SCALE)._replace(
         formula=f"{scale}*(x if x > 0 else {alpha}*(exp(x) - 1))",
         derivative=f"{scale}*(1 if x > 0 else {alpha}*exp(x))",
@@ -140,11 +140,7 @@ def log_sigmoid() -> Activation:
         "log_sigmoid",
         "-log(1 + exp(-x))",
         "1/(1 + exp(x))",
-        (
-            Piece(
-                lambda x: -_softplus(-x), lambda x: logistic(-x), lambda x: -logistic_slope(x)
-            ),
-        ),
+        (Piece(lambda x: -_softplus(-x), lambda x: logistic(-x), lambda x: -logistic_slope(x)),),
         (Line(1, 0), Line(0, 0)),
         by_value="1 - exp(f)",
     )

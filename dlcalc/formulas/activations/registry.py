@@ -47,9 +47,7 @@ TOGETHER = ("softmax", "log_softmax")
 #: Squares of larger arguments would leave the range of floats.
 MAX_ARGUMENT = 1e100
 
-_WORDS = {word.replace("_", ""): word for word in ACTIVATIONS} | {
-    word: name for word, name in ALSO.items()
-}
+_WORDS = {word.replace("_", ""): word for word in ACTIVATIONS} | ALSO
 
 
 def activation(word: str) -> Activation:
@@ -70,8 +68,8 @@ def activation(word: str) -> Activation:
         if colon:
             raise _refusal(word, len(name), f"{known} takes no argument", f"Write {known}.")
         made: Activation = maker()
-        return made
-    made = maker(_argument(word, rest, known, entry) if colon else entry.usual)
+    else:
+        made = maker(_argument(word, rest, known, entry) if colon else entry.usual)
     return made
 
 

@@ -78,7 +78,7 @@ def _softsign_slope(x: float) -> float:
 
 
 def hard_tangent() -> Activation:
-    """x cut at -1 and 1."""
+    """The input cut at -1 and 1."""
     return Activation(
         "hardtanh",
         "min(max(x, -1), 1)",
