@@ -64,6 +64,8 @@ def activation(
         if verify:
             result.verify()
         return result
+    if len(known) < 2:
+        raise InputError(f"{known[0].title} has nothing to be compared with", mend="Name another.")
     if len(known) > _MAX_COMPARED:
         raise InputError(f"{len(known)} activations are compared; at most {_MAX_COMPARED} are")
     if verify:
@@ -83,9 +85,8 @@ def read_points(at: str | Sequence[float] | None) -> tuple[float, ...]:
     if isinstance(at, str):
         from dlcalc.numbers import read
 
-        points = tuple(read(at, "--at").values)
-    else:
-        points = tuple(map(float, at))
+        at = read(at, "--at").values
+    points = tuple(map(float, at))
     if not points:
         raise InputError("--at is empty", mend="Give points, as in --at -2,0,3.")
     if any(map(isnan, points)):

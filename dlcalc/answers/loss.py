@@ -43,8 +43,8 @@ def loss(
     With ``through``, an activation, the gradient that reaches the number before it.
     Raises `InputError` for what does not fit together.
 
-    >>> loss("mse", target="0,1", prediction="0.2,0.7").value
-    0.065
+    >>> loss("mse", target=[0, 1], prediction=[0.5, 1]).value
+    0.125
     >>> loss("mae", target=[1.0, 2.0, 9.0]).value
     2.0
     """

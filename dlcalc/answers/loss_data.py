@@ -15,6 +15,8 @@ from dlcalc.numbers import Numbers, read
 MAX_NUMBERS = 100_000
 #: By how much shares may miss the sum of 1: they are written with a few digits.
 _SHARES = 1e-6
+# Examples times classes.
+_MOST_SHARES = 1_000_000
 
 
 class Data(NamedTuple):
@@ -32,7 +34,7 @@ class Data(NamedTuple):
     classes: list[int] | None = None
 
 
-Given = str | Sequence[float] | Sequence[Sequence[float]]
+Given = str | Numbers | Sequence[float] | Sequence[Sequence[float]]
 
 
 def data(
@@ -48,8 +50,8 @@ def data(
     targets = _numbers(target, "--target")
     predictions = None if prediction is None else _numbers(prediction, "--prediction")
     factors = None if weights is None else _weights(weights)
-    if entry.target == "classes":
-        return _of_classes(targets, predictions, factors, settings), settings
+    if entry.target in ("classes", "shares"):
+        return _of_classes(entry, targets, predictions, factors, settings), settings
     if entry.target == "share" and factors is not None:
         if len(factors) != 2:
             rule = f"binary cross-entropy has 2 weights, of the targets 0 and 1, not {len(factors)}"
@@ -112,6 +114,7 @@ def _check_predictions(entry: Entry, values: list[float], settings: Settings) ->
 
 
 def _of_classes(
+    entry: Entry,
     targets: Numbers,
     predictions: Numbers | None,
     factors: list[float] | None,
@@ -122,13 +125,15 @@ def _of_classes(
         _check_shares(rows, "the prediction", "Say --from-logits if these are logits.")
     count = len(rows) if rows is not None else 1
     width = len(rows[0]) if rows is not None else len(factors or ())
-    classes = _classes(targets, predictions, count, settings)
+    classes = _classes(targets, predictions, count) if entry.target == "classes" else None
     if classes is None:
         shares = _rows(targets, "--target")
         _check_shares(shares, "the target", "")
         width = len(shares[0])
     else:
         width = width or int(max(targets.values)) + 1
+        if width * len(classes) > _MOST_SHARES:
+            raise InputError(f"there are {len(classes):,} examples of {width:,} classes, too many")
         bad = next((k for k in classes if not 0 <= k < width), None)
         if bad is not None:
             rule = f"class {bad} does not exist: there are {width}, counted from 0"
@@ -152,9 +157,7 @@ def _of_classes(
     return Data(wanted, rows or [], [1.0] * len(shares), divisor, classes)
 
 
-def _classes(
-    targets: Numbers, predictions: Numbers | None, count: int, settings: Settings
-) -> list[int] | None:
+def _classes(targets: Numbers, predictions: Numbers | None, count: int) -> list[int] | None:
     """The targets as classes; None if they are shares."""
     values = targets.values
     whole = all(t == int(t) for t in values)
@@ -204,7 +207,9 @@ def _weights(given: Given) -> list[float]:
 
 def _numbers(given: Given, name: str) -> Numbers:
     """The numbers of a word, or those that Python gave."""
-    numbers = read(given, name) if isinstance(given, str) else _listed(given, name)
+    if isinstance(given, str):
+        given = read(given, name)
+    numbers = given if isinstance(given, Numbers) else _listed(given, name)
     if not numbers.values:
         raise InputError(f"{name} is empty", mend="Give numbers, as in 0,1.")
     if len(numbers.values) > MAX_NUMBERS:

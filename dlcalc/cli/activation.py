@@ -9,6 +9,7 @@ import click
 from dlcalc.answers.activation import activation as answer_activation
 from dlcalc.cli.command import command
 from dlcalc.cli.output import Form
+from dlcalc.numbers import literal
 from dlcalc.result import Result
 
 
@@ -44,8 +45,11 @@ def activation(form: Form, /, words: tuple[str, ...], **settings: Any) -> Result
     from dlcalc.cli.stream import answer_lines
 
     def answer_line(line: str, number: int) -> Result:
+        name, *points = line.partition("#")[0].split(None, 1)
         asked = {**settings}
-        return answer_activation(*_read(tuple(line.partition("#")[0].split()), asked), **asked)
+        if points:
+            asked["at"] = literal(points[0], "the points").values
+        return answer_activation(name, **asked)
 
     return answer_lines(answer_line, form)
 

@@ -11,6 +11,7 @@ from dlcalc.answers.loss import loss as answer_loss
 from dlcalc.cli.command import command
 from dlcalc.cli.output import Form
 from dlcalc.errors import InputError
+from dlcalc.numbers import literal
 from dlcalc.result import Result
 
 
@@ -62,7 +63,8 @@ def loss(form: Form, /, words: tuple[str, ...], **settings: Any) -> Result | int
         name, *numbers = line.partition("#")[0].split()
         if len(numbers) > 2:
             raise InputError(f"a line is NAME TARGET PREDICTION, not {1 + len(numbers)} words")
-        asked = dict(zip(("target", "prediction"), numbers, strict=False))
+        given = [literal(word, "the line") for word in numbers]
+        asked = dict(zip(("target", "prediction"), given, strict=False))
         return answer_loss(name, **{**settings, **asked})
 
     return answer_lines(answer_line, form)

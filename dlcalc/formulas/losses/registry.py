@@ -27,7 +27,8 @@ class Entry(NamedTuple):
     """A loss: its family, the function that makes it, and the settings that go to it.
 
     ``takes`` are settings that work around it. ``target`` says what a target is:
-    "number", "share" from 0 to 1, "sign" of -1 or 1, "pair" of 0 or 1, or "classes".
+    "number", "share" from 0 to 1, "sign" of -1 or 1, "pair" of 0 or 1, "shares"
+    of all classes that sum to 1, or "classes", such shares or whole numbers.
     ``words`` are further names, without - and _.
     """
 
@@ -61,7 +62,7 @@ LOSSES: dict[str, Entry] = {
         ("crossentropy",),
     ),
     "hinge": Entry("distances", "hinge", ("margin",), ("weights",), "sign"),
-    "kl": Entry("entropies", "divergence", ("from_logits",), (), "classes", ("kldiv",)),
+    "kl": Entry("entropies", "divergence", ("from_logits",), (), "shares", ("kldiv",)),
     "contrastive": Entry("distances", "contrastive", ("margin", "half"), (), "pair"),
 }
 _WORDS = {word: name for name, entry in LOSSES.items() for word in (name, *entry.words)}
