@@ -39,7 +39,7 @@ def crossing(first: Activation, second: Activation, of: Of) -> list[float]:
 
     >>> from dlcalc.formulas.activations.registry import activation
     >>> crossing(activation("tanh"), activation("sigmoid"), "slope")
-    [-1.6628858910586212, 1.6628858910586212]
+    [-1.6628858910586215, 1.6628858910586215]
     """
     one, other = _function(first, of), _function(second, of)
 

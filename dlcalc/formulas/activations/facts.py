@@ -18,6 +18,8 @@ from dlcalc.formulas.intervals import Interval, joined
 REACH, _FINENESS = 30.0, 4
 # What rounding may part two numbers by that are the same.
 _ROUNDING = 1e-13
+# Samples closer together than this are one point, and its neighbours.
+_POINT = 1e-9
 _FAR = tuple(10.0**n for n in range(2, 308, 5))
 
 
@@ -145,8 +147,8 @@ def still(of: Activation) -> list[Interval]:
 def samples(low: float, high: float) -> list[float]:
     """Evenly spaced numbers between two, 0 or the middle among them, up to `REACH`.
 
-    >>> samples(-inf, inf)[120], samples(-3, 3)[24]
-    (0.0, 0.125)
+    >>> samples(-inf, inf)[120], samples(0, 2)
+    (0.0, [0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 1.75])
     """
     first, last = max(low, -REACH), min(high, REACH)
     count = max(8, round((last - first) * _FINENESS))
@@ -157,22 +159,26 @@ def samples(low: float, high: float) -> list[float]:
 def zeros(function: Function, points: list[float]) -> list[float]:
     """Where a function changes sign among points, to the last digit.
 
-    A stretch of zeros is no such place; one zero between two signs is.
+    A stretch of zeros is no such place; zeros at one point between two signs are.
 
     >>> zeros(lambda x: x * x - 2, [0.0, 1.0, 2.0])
     [1.4142135623730951]
     """
     found = []
-    before, sign, gap = points[0], 0.0, 0
+    before, sign = points[0], 0.0
+    nothing: list[float] = []
     for x in points:
         value = function(x)
         if value == 0:
-            gap += 1
-            middle = x
+            nothing.append(x)
             continue
-        if sign and (sign < 0) != (value < 0) and gap < 2:
-            found.append(middle if gap else halved(function, before, x))
-        before, sign, gap = x, value, 0
+        if sign and (sign < 0) != (value < 0):
+            if not nothing:
+                found.append(halved(function, before, x))
+            elif nothing[-1] - nothing[0] < _POINT:
+                found.append(nothing[len(nothing) // 2])
+        before, sign = x, value
+        nothing.clear()
     return found
 
 

@@ -23,7 +23,7 @@ def gelu() -> Activation:
     """The input times the normal distribution function of it. Hendrycks and Gimpel, 2016.
 
     >>> gelu().value(-30)
-    -1.4720137e-196
+    -1.4720141781444563e-196
     """
     return Activation(
         "gelu",

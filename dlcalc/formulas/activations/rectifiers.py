@@ -31,7 +31,7 @@ def relu() -> Activation:
     """max(x, 0).
 
     >>> relu().value(-2), relu().slope(3), relu().slope(0)
-    (0.0, 1, 0)
+    (0.0, 1, 0.0)
     """
     return Activation(
         "relu",
@@ -114,7 +114,7 @@ def _exponential(name: str, alpha: float, scale: float) -> Activation:
         "",
         (Piece(lambda x: size * expm1(x), below, below), straight(scale)),
         (Line(0, -size), Line(scale, 0)),
-        (Joint(0, slope=size, curvature=size),),
+        (Joint(0, slope=size),),
     )
 
 
