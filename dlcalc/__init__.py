@@ -20,6 +20,7 @@ __all__ = [
     "softmax",
     "split",
 ]
+__all__ = ["ClaimError", "InputError", "__version__", "activation", "loss", "params", "shape"]
 
 
 def __getattr__(name: str) -> object:

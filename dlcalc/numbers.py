@@ -26,6 +26,8 @@ _VECTOR = re.compile(rf"\s*{_NUMBER}\s*(?:,\s*{_NUMBER}\s*)*")
 _TOKEN = re.compile(rf"\s*(?:({_NUMBER})|([\[\],]))\s*")
 _ONE = re.compile(_NUMBER)
 _WHOLE = re.compile(r"([-+]?[0-9]+)(?:\.([0-9]*))?(?:[eE]\+?([0-9]{1,4})|(?:\*\*|\^)([0-9]{1,4}))?")
+# What was meant as numbers, and not as the path of a file.
+_MEANT = re.compile(r"[-+0-9.,eE\s]*")
 
 
 class Numbers(NamedTuple):
@@ -119,10 +121,24 @@ def read(word: str, name: str = "the data") -> Numbers:
         return Numbers((len(values),), values)
     if word.lstrip().startswith("["):
         return _literal(Source(word), name)
+    if word != "-" and ("," in word or not word.strip()) and _MEANT.fullmatch(word):
+        return literal(word, name)
     data, file = read_bytes(word, MAX_BYTES)
     if data.startswith(b"\x93NUMPY"):
         return _npy(data, file)
     return parse(decode(data, file), file)
+
+
+def literal(word: str, name: str) -> Numbers:
+    """The array that a word itself is, and not a file: a vector or a literal.
+
+    >>> literal("1,2", "the data").values
+    [1.0, 2.0]
+    """
+    if word.lstrip().startswith("[["):
+        return _literal(Source(word), name)
+    values = vector(word, name)
+    return Numbers((len(values),), values)
 
 
 def parse(text: str, name: str) -> Numbers:

@@ -14,6 +14,8 @@ from dlcalc.errors import abridged, nearest
 COMMANDS: dict[str, tuple[str, str, str]] = {
     "shape": ("shape", "shape", "Output shape of each layer, its formula, its receptive field."),
     "params": ("params", "params", "Parameters by tensor, and multiply-accumulates (MACs)."),
+    "activation": ("activation", "activation", "A function's value, slope, and what it leaves."),
+    "loss": ("loss", "loss", "A loss's value and gradient, and the constant that minimises it."),
     "train-toy": ("train_toy", "train_toy", "Train a toy net and verify it."),
     "concepts": ("concepts", "concepts", "Claims about deep learning, by English or Chinese term."),
     "check": ("check", "check", "Run claims, and give verdicts with evidence."),
