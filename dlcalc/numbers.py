@@ -17,11 +17,14 @@ MAX_BYTES = 50_000_000
 MAX_NUMBERS = 5_000_000
 #: Arrays of more axes are not read (NumPy's own bound is 64).
 MAX_RANK = 8
+#: Whole numbers have no more digits.
+MAX_DIGITS = 100
 
 _NUMBER = r"[-+]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]{1,4})?|inf|nan)"
 _VECTOR = re.compile(rf"\s*{_NUMBER}\s*(?:,\s*{_NUMBER}\s*)*")
 _TOKEN = re.compile(rf"\s*(?:({_NUMBER})|([\[\],]))\s*")
 _ONE = re.compile(_NUMBER)
+_WHOLE = re.compile(r"([-+]?[0-9]+)(?:\.([0-9]*))?(?:[eE]\+?([0-9]{1,4})|(?:\*\*|\^)([0-9]{1,4}))?")
 
 
 class Numbers(NamedTuple):
@@ -43,6 +46,36 @@ def number(text: str, name: str) -> float:
     if not _ONE.fullmatch(text.strip()):
         raise _refusal(text, 0, len(text), f"{name} must be a number, not {abridged(text)}")
     return float(text)
+
+
+def whole(text: str | int, name: str, *, least: int = 0) -> int:
+    """The whole number that a text is, such as 1000, 1e18 or 10**18; exactly, however large.
+
+    Raises `InputError` if it is none, is below ``least`` or has more than `MAX_DIGITS` digits.
+
+    >>> whole("1e3", "n"), whole("10**18", "n")
+    (1000, 1000000000000000000)
+    """
+    written = str(text).strip().replace("_", "")
+    match = _WHOLE.fullmatch(written)
+    if match is None:
+        rule = f"{name} must be a whole number, not {abridged(str(text)) or 'empty'}"
+        raise _refusal(str(text), 0, len(str(text)), rule)
+    digits, fraction, exponent = match[1], match[2] or "", match[3] or match[4] or "0"
+    if len(digits) + int(exponent) > MAX_DIGITS:
+        raise InputError(f"{name} has more than {MAX_DIGITS} digits")
+    if fraction.rstrip("0")[int(exponent) :]:
+        raise InputError(f"{name} must be a whole number, not {abridged(str(text))}")
+    if match[4]:
+        if digits.lstrip("+") != "10":
+            raise InputError(f"{name}: only powers of 10 are read, not {abridged(str(text))}")
+        found = 10 ** int(exponent)
+    else:
+        # The digits behind the point that the exponent does not reach are zeros.
+        found = int((digits + fraction + "0" * int(exponent))[: len(digits) + int(exponent)])
+    if found < least:
+        raise InputError(f"{name} must be at least {least}, not {found}")
+    return found
 
 
 def vector(text: str, name: str) -> list[float]:

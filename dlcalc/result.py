@@ -71,8 +71,8 @@ class Result:
         return f"<{type(self).__name__} {abridged(self.terse())}>"
 
     def terse(self) -> str:
-        """The bare value, as ``-q`` prints it."""
-        return str(self.value)
+        """The bare value, as ``-q`` prints it: numbers of a vector parted by commas."""
+        return written(self.value)
 
     def plain(self) -> str:
         """The answer as aligned text, as wide as it is."""
@@ -97,10 +97,36 @@ def meets(value: object, expected: str) -> bool:
 
     >>> meets(0.36787944, "0.368"), meets(0.3686, "0.368"), meets(1_000, "1,000")
     (True, False, True)
+    >>> meets((0.0900306, 0.2447285), "0.09,0.245"), meets((0.09, 0.24), "0.09")
+    (True, False)
     """
+    if isinstance(value, tuple):
+        parts = expected.replace("[", "").replace("]", "").split(",")
+        values = flat(value)
+        return len(parts) == len(values) and all(map(meets, values, parts))
     if isinstance(value, int | float):
         return _number_meets(value, expected.strip())
     return "".join(expected.split()) == "".join(str(value).split())
+
+
+def flat(value: object) -> list[object]:
+    """The parts of a tuple of tuples, in order."""
+    if isinstance(value, tuple):
+        return [part for each in value for part in flat(each)]
+    return [value]
+
+
+def written(value: object) -> str:
+    """A value as it can be read again: 0.5, 0.5,-1 for a vector, [[1,2],[3,4]] for a matrix.
+
+    >>> written((0.5, -1.0)), written(((1, 2), (3, 4)))
+    ('0.5,-1.0', '[[1,2],[3,4]]')
+    """
+    if not isinstance(value, tuple):
+        return str(value)
+    if not any(isinstance(part, tuple) for part in value):
+        return ",".join(map(written, value))
+    return f"[{','.join(f'[{written(part)}]' for part in value)}]"
 
 
 # Digits, or digits parted by commas into thousands, then a fraction and an exponent.
