@@ -63,6 +63,13 @@ class Result:
         """The answer with its work shown, the value in the last row."""
         raise NotImplementedError
 
+    def drawing(self, width: int, ascii: bool) -> list[str]:
+        """Lines for a person's terminal, above the last block; they add nothing that is not told.
+
+        None is wider than ``width``; ``ascii`` if only that should be drawn.
+        """
+        return []
+
     def document(self) -> dict[str, object]:
         """The answer as JSON has it."""
         raise NotImplementedError
