@@ -211,10 +211,12 @@ class StepResult(Result):
         factor = filled(f"1 - lr*{inner}", numbers, digits=12)
         lost = rate * self._strength
         moving = any(map(any, self.gradients))
-        whole = f"the distance to -grad/{inner}" if moving else "a weight"
+        divisor = inner if inner.isalnum() else f"({inner.strip('()')})"
+        whole = f"the distance to -grad/{divisor}" if moving else "a weight"
         rows = []
         if len(self.gradients) < 2:
-            left = shown(shrinkage(rate, self._strength, self.count))
+            share = shrinkage(rate, self._strength, self.count)
+            left = shown(share) if share or lost == 1 else "less than 5e-324"
             plural = "step" if self.count == 1 else "steps"
             told = f"({factor})**{self.count} = {left} of {whole} after {self.count:,} {plural}"
             rows.append(Row(("left", told)))

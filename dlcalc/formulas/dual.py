@@ -79,8 +79,12 @@ class Function:
         ]
         try:
             found = self._run(point)
-        except (ValueError, OverflowError, ZeroDivisionError) as error:
-            raise Undefined(str(error)) from None
+        except OverflowError:
+            raise Undefined("it is beyond float64") from None
+        except ZeroDivisionError:
+            raise Undefined("it divides by 0") from None
+        except ValueError:
+            raise Undefined("a logarithm, root or power has no value") from None
         if not all(map(math.isfinite, (found.value, *found.slopes, *found.curves))):
             raise Undefined("it is beyond float64")
         return found
