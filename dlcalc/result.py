@@ -131,9 +131,14 @@ def written(value: object) -> str:
     """
     if not isinstance(value, tuple):
         return str(value)
-    if not any(isinstance(part, tuple) for part in value):
-        return ",".join(map(written, value))
-    return f"[{','.join(f'[{written(part)}]' for part in value)}]"
+    text = _bracketed(value)
+    return text if any(isinstance(part, tuple) for part in value) else text[1:-1]
+
+
+def _bracketed(value: object) -> str:
+    if not isinstance(value, tuple):
+        return str(value)
+    return f"[{','.join(map(_bracketed, value))}]"
 
 
 # Digits, or digits parted by commas into thousands, then a fraction and an exponent.

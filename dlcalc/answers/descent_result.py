@@ -120,7 +120,9 @@ class DescentResult(Result):
             return [Row(("to go", "at this rate it does not arrive"))]
         more = math.log(self.tolerance / norm) / math.log(left)
         formula = f"log({shown(self.tolerance)}/{shown(norm)})/log({shown(left)})"
-        return [Row(("to go", f"{formula} = {shown(more)} steps, each of which leaves {shown(left)}"))]
+        return [
+            Row(("to go", f"{formula} = {shown(more)} steps, each of which leaves {shown(left)}"))
+        ]
 
     def _factor(self) -> float | None:
         """What plain descent leaves of the distance with each step, near a minimum."""
@@ -158,8 +160,10 @@ class DescentResult(Result):
             return [Row(("curvature", "unknown: there are no second derivatives at the end"))]
         least, most = walk.spectrum[0], walk.spectrum[-1]
         where = "at the last point in range" if walk.broken else "at the end"
-        told = f"{shown(least)} to {shown(most)} {where}" if len(walk.spectrum) > 1 else (
-            f"{shown(most)} {where}"
+        told = (
+            f"{shown(least)} to {shown(most)} {where}"
+            if len(walk.spectrum) > 1
+            else (f"{shown(most)} {where}")
         )
         if least > 0 and len(walk.spectrum) > 1:
             told += f"; condition number {shown(most / least)}"

@@ -13,7 +13,7 @@ from dlcalc.numbers import number, vector, whole
 from dlcalc.result import Result
 
 if TYPE_CHECKING:
-    from dlcalc.answers.step_result import StepResult
+    pass
 
 Numbers = str | Sequence[float]
 

@@ -65,9 +65,9 @@ class StepResult(Result):
             )
         if self.as_printed:
             lone = [each.name for each in question.penalties] == ["l2"] and not penalty.decay
-            plain = question.how.rule.name == "sgd" and question.how.clip == type(
-                question.how.clip
-            )()
+            plain = (
+                question.how.rule.name == "sgd" and question.how.clip == type(question.how.clip)()
+            )
             if not (lone and plain and question.steps in (None, 1) and len(self.gradients) == 1):
                 raise InputError(
                     "--as-printed is one step of --l2 by plain gradient descent, with --grad",
@@ -246,7 +246,9 @@ class StepResult(Result):
         (each,) = self.question.penalties
         factor = f"(1 - lr*{each.convention.of_l2})*w"
         rows = [
-            Row(("as printed", f"{factor} - grad, the last line without its learning rate"), "wrong"),
+            Row(
+                ("as printed", f"{factor} - grad, the last line without its learning rate"), "wrong"
+            ),
             Row(("right", f"{factor} - lr*grad")),
         ]
         for index, w in enumerate(self.value[: text.SHOWN_WEIGHTS]):

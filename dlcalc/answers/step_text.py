@@ -33,7 +33,9 @@ def heading(question: Question) -> list[Row]:
         if question.n is not None or each.factor not in ("lambda", "lambda/2"):
             rows.append(Row(("same step", _same_step(each, question.n)), "aside"))
     if clip.value < float("inf"):
-        rows.append(Row(("clipped", f"each gradient to -{shown(clip.value)} .. {shown(clip.value)}")))
+        rows.append(
+            Row(("clipped", f"each gradient to -{shown(clip.value)} .. {shown(clip.value)}"))
+        )
     if clip.norm < float("inf"):
         rows.append(Row(("clipped", f"the gradient to a norm of {shown(clip.norm)} at most")))
     lines = rule_lines(question)
@@ -71,9 +73,7 @@ def rule_lines(question: Question) -> list[str]:
     """The rule as Python: in one line for plain descent, line by line for the others."""
     rule, settings, _, penalty, _ = question.how
     gradients = [
-        each.gradient
-        for each in question.penalties
-        if not (each.name == "l1" and penalty.proximal)
+        each.gradient for each in question.penalties if not (each.name == "l1" and penalty.proximal)
     ]
     total = " + ".join(["grad", *gradients])
     soft = next(

@@ -14,6 +14,7 @@ from dlcalc.errors import abridged, nearest
 COMMANDS: dict[str, tuple[str, str, str]] = {
     "shape": ("shape", "shape", "Output shape of each layer, its formula, its receptive field."),
     "params": ("params", "params", "Parameters by tensor, and multiply-accumulates (MACs)."),
+    "norm": ("norm", "norm", "Numbers normalised: statistics, values, gradients, the inverse."),
     "step": ("step", "step", "Update steps: penalties, optimisers, descent down a function."),
     "train-toy": ("train_toy", "train_toy", "Train a toy net and verify it."),
     "layers": ("vocabulary", "layers", "Every layer with its arguments."),

@@ -148,9 +148,7 @@ def _called(name: str, parts: list[Compiled]) -> Compiled:
     return lambda point: branch(first(point), given(point))
 
 
-
-
-def _NEGATIVE(x: float) -> tuple[float, float, float]:  # noqa: N802 (one of a table)
+def _NEGATIVE(x: float) -> tuple[float, float, float]:
     return -x, -1.0, 0.0
 
 
