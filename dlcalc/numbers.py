@@ -69,7 +69,7 @@ def whole(text: str | int, name: str, *, least: int = 0) -> int:
     if match[4]:
         if digits.lstrip("+") != "10":
             raise InputError(f"{name}: only powers of 10 are read, not {abridged(str(text))}")
-        found = 10 ** int(exponent)
+        found = int("1" + "0" * int(exponent))
     else:
         # The digits behind the point that the exponent does not reach are zeros.
         found = int((digits + fraction + "0" * int(exponent))[: len(digits) + int(exponent)])

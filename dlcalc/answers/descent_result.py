@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from dlcalc.answers.step_result import described
@@ -84,7 +85,7 @@ class DescentResult(Result):
         if self.walk.arrived is not None and self.walk.visits[-1].norm <= 10 * self.tolerance:
             return "arrived"
         recent = values[-6:]
-        if len(recent) > 2 and all(b > a for a, b in zip(recent, recent[1:], strict=False)):
+        if len(recent) > 2 and all(b > a for a, b in pairwise(recent)):
             return "diverges"
         if len(last) == 3 and last[2] != last[1]:
             size = max(map(abs, last[2]), default=0.0)

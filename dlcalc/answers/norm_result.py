@@ -244,7 +244,7 @@ class NormResult(Result):
         return [*blocks, *_table("by x", gradient.by_data, self.sizes, "answer")]
 
     def document(self) -> dict[str, object]:
-        """The method, the axes, the ``statistics`` by group, the ``output``, what was asked more."""
+        """The method, the axes, the ``statistics`` by group, the ``output``, and what was asked."""
         work, settings, frame = self.work, self.settings, self.work.frame
         document: dict[str, object] = {
             "method": settings.name,

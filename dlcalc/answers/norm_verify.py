@@ -93,8 +93,8 @@ def _program(result: NormResult, values: list[float]) -> Any:
     elif settings.name == "batch":
         arguments.append(f"momentum={settings.share!r}")
     line = f"{'x'.join(map(str, sizes[1:]))} {layer}:{','.join(arguments)}"
-    start, net = load_line(line)
-    program = Program(net, start.sizes, batch=examples, training=True)
+    _, net = load_line(line)
+    program = Program(net, sizes[1:], batch=examples, training=True)
     program.input.data[...] = np.reshape(values, program.input.data.shape)
     for name, given in (("weight", settings.gamma), ("bias", settings.beta)):
         for key, tensor in program.tensors.items():
@@ -190,7 +190,7 @@ def _running(result: NormResult) -> Finding:
         program.forward()
         kept = {name: values.copy() for name, values in program.statistics.items()}
     assert kept is not None
-    count = result.work.frame.cut.count
+    count = result.work.frame.cut.number
     last = result.running[-count:]
     ours = [row.running_mean for row in last] + [row.running_variance for row in last]
     theirs = [

@@ -175,7 +175,7 @@ def _affine(cut: Frame, settings: Settings) -> list[tuple[float, float]]:
 
 def running_of(works: list[Work], settings: Settings) -> list[Running]:
     """Running statistics batch by batch, from mean 0 and variance 1; none of a single value."""
-    count = works[0].frame.cut.count
+    count = works[0].frame.cut.number
     means, variances = [0.0] * count, [1.0] * count
     rows = []
     for batch, work in enumerate(works, 1):
@@ -207,7 +207,8 @@ def gradient_of(work: Work, settings: Settings, cotangent: list[float]) -> Gradi
         strict=True,
     )
     by_data = cut.cut.joined([_through(settings, *group) for group in groups])
-    by_gamma, by_beta = [], []
+    by_gamma: list[float] = []
+    by_beta: list[float] = []
     if settings.method.trains:
         products = [c * y for c, y in zip(cotangent, work.normal, strict=True)]
         for sums, values in ((by_gamma, products), (by_beta, cotangent)):

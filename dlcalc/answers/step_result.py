@@ -246,9 +246,7 @@ class StepResult(Result):
         (each,) = self.question.penalties
         factor = f"(1 - lr*{each.convention.of_l2})*w"
         rows = [
-            Row(
-                ("as printed", f"{factor} - grad, the last line without its learning rate"), "wrong"
-            ),
+            Row(("as printed", f"{factor} - grad, which lost its learning rate"), "wrong"),
             Row(("right", f"{factor} - lr*grad")),
         ]
         for index, w in enumerate(self.value[: text.SHOWN_WEIGHTS]):

@@ -34,7 +34,7 @@ def engine_path(
     name = "adam" if how.rule.name == "adamw" else how.rule.name
     if how.rule.name == "adamw":
         name, settings = "adamw", {**settings, "weight_decay": how.penalty.decay}
-    optimiser = make(name, array, **settings)
+    optimiser = make(name, array, decayed=None, **settings)
     kind = regularisers.ProximalL1 if how.penalty.proximal else regularisers.L1
     acting = [kind(array, how.penalty.l1), regularisers.L2(array, how.penalty.l2)]
     if name != "adamw":

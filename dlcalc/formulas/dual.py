@@ -15,7 +15,7 @@ from typing import NamedTuple
 from dlcalc.errors import InputError
 from dlcalc.expr.functions import FUNCTIONS
 from dlcalc.expr.tree import Binary, Call, Expr, Name, Negative, Number, Subscript, Transpose
-from dlcalc.formulas.scalars import SCALARS
+from dlcalc.formulas.scalars import SCALARS, Taylor
 
 
 class Undefined(ArithmeticError):
@@ -102,7 +102,7 @@ def _compiled(expr: Expr, index: dict[str, int]) -> Compiled:
             return operator.itemgetter(index[str(expr)])
         case Negative(operand):
             inner = _compiled(operand, index)
-            return lambda point: _chain(inner(point), _NEGATIVE)
+            return lambda point: _chain(inner(point), _negated)
         case Binary(sign, left, right) if sign in _BINARY:
             first, second, act = _compiled(left, index), _compiled(right, index), _BINARY[sign]
             return lambda point: act(first(point), second(point))
@@ -148,11 +148,11 @@ def _called(name: str, parts: list[Compiled]) -> Compiled:
     return lambda point: branch(first(point), given(point))
 
 
-def _NEGATIVE(x: float) -> tuple[float, float, float]:
+def _negated(x: float) -> Taylor:
     return -x, -1.0, 0.0
 
 
-def _chain(x: Dual, function: Callable[[float], tuple[float, float, float]]) -> Dual:
+def _chain(x: Dual, function: Callable[[float], Taylor]) -> Dual:
     """A function of one number behind another: f', and f'' with the product of slopes."""
     value, slope, curve = function(x.value)
     if not x.slopes:
@@ -199,7 +199,7 @@ def _times(x: Dual, y: Dual) -> Dual:
     return found._replace(curves=tuple(curves))
 
 
-def _reciprocal(x: float) -> tuple[float, float, float]:
+def _reciprocal(x: float) -> Taylor:
     one = 1 / x
     return one, -one * one, 2 * one * one * one
 
@@ -217,7 +217,7 @@ def _power(x: Dual, y: Dual) -> Dual:
         return _chain(_times(y, _chain(x, SCALARS["log"])), SCALARS["exp"])
     exponent = y.value
 
-    def act(base: float) -> tuple[float, float, float]:
+    def act(base: float) -> Taylor:
         slope = exponent * math.pow(base, exponent - 1) if exponent and x.slopes else 0.0
         bent = x.curves and exponent not in (0, 1)
         curve = exponent * (exponent - 1) * math.pow(base, exponent - 2) if bent else 0.0

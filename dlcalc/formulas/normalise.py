@@ -22,7 +22,7 @@ class Cut(NamedTuple):
     along: str
 
     @property
-    def count(self) -> int:
+    def number(self) -> int:
         """How many groups there are."""
         return {
             "middle": self.middle,
@@ -33,7 +33,7 @@ class Cut(NamedTuple):
     @property
     def length(self) -> int:
         """How many values share a statistic."""
-        return self.outer * self.middle * self.inner // max(self.count, 1)
+        return self.outer * self.middle * self.inner // max(self.number, 1)
 
     def _slices(self, group: int) -> list[slice]:
         """Where the values of a group lie."""
@@ -56,7 +56,7 @@ class Cut(NamedTuple):
         """
         return [
             [value for part in self._slices(group) for value in values[part]]
-            for group in range(self.count)
+            for group in range(self.number)
         ]
 
     def joined(self, groups: Sequence[Sequence[float]]) -> list[float]:

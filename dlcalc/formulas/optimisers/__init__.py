@@ -1,4 +1,4 @@
-"""Optimisers number by number, as their papers write them: a row each, with torch.optim's defaults."""
+"""Optimisers number by number, as their papers write them, with torch.optim's defaults."""
 
 from __future__ import annotations
 
