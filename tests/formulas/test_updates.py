@@ -157,9 +157,7 @@ NUMBERS = st.floats(-1e6, 1e6, allow_nan=False).map(lambda value: float(f"{value
 
 
 @given(NUMBERS, NUMBERS, NUMBERS, st.floats(1e-3, 10))
-def test_a_filled_formula_evaluates_to_the_formula(
-    a: float, b: float, c: float, d: float
-) -> None:
+def test_a_filled_formula_evaluates_to_the_formula(a: float, b: float, c: float, d: float) -> None:
     names = {"a": a, "b": b, "c": c, "d": float(f"{d:.4g}")}
     for formula in (
         "a - b*(c + d*a)",

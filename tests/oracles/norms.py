@@ -1,6 +1,6 @@
 """What PyTorch and scikit-learn make of data drawn at random: values, gradients, statistics.
 
-    python tests/oracles/norms.py --record
+python tests/oracles/norms.py --record
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What torch.optim makes of weights and gradients drawn at random, step by step.
 
-    python tests/oracles/updates.py --record
+python tests/oracles/updates.py --record
 """
 
 from __future__ import annotations
