@@ -50,7 +50,7 @@ _dlcalc() {
             __dlcalc_offer "${option%%:*}"
         done
     elif [[ -z $command ]]; then
-        __dlcalc_offer shape params train-toy layers zoo
+        __dlcalc_offer shape params norm step train-toy layers zoo
     else
         __dlcalc_operand
     fi
@@ -121,6 +121,14 @@ __dlcalc_table() {
             ;;
         params)
             options='-f:file --file:file --layout:=chw,hwc --like:=torch,keras,tf,onnx,onnx21,caffe --compare: --batch:text --dtype:=float64,float32,float16,bfloat16,fp8,int8,int4 --optimizer:=sgd,momentum,nesterov,adagrad,rmsprop,adadelta,adam,adamw --include:text --exclude:text --sharing: --verify: --verify-budget:text --json: -q: --quiet: --expect:text --color:=auto,always,never -h: --help:'
+            kinds='net+'
+            ;;
+        norm)
+            options='--eps:text --gamma:text --beta:text --ddof:text --groups:text --last:text --range:text --momentum:text --batch-size:text --backward:text --inverse: --mean:text --std:text --var:text --min:text --max:text --rms:text --norm:text --verify: --json: -q: --quiet: --expect:text --color:=auto,always,never -h: --help:'
+            kinds='=zscore,minmax,batch,layer,group,instance,rms,l2 text+'
+            ;;
+        step)
+            options='--weights:text --grad:text --lr:text --l1:text --l2:text --elastic:text --decay:text --n:text --convention:=lambda,lambda/2,lambda/n,lambda/2n --proximal: --as-printed: --optimizer:=sgd,gd,momentum,nesterov,adagrad,rmsprop,adadelta,adam,adamw --clip-norm:text --clip-value:text --steps:text --function:text --start:text --tolerance:text --verify: --json: -q: --quiet: --expect:text --color:=auto,always,never -h: --help:'
             kinds='net+'
             ;;
         train-toy)

@@ -43,6 +43,10 @@ def norm(
     (0.0, 0.5, 1.0)
     """
     settings = settings_of(method, locals())
+    if len(data) > 1 and method != "batch":
+        raise InputError(f"{method} takes one word of data, not {len(data)}")
+    if [*data, backward].count("-") > 1:
+        raise InputError("standard input can be read but once")
     arrays = [_array(each) for each in data]
     if not arrays:
         raise InputError("there is no data", mend="Give numbers, as in 1,2,3 or [[1,2],[3,4]].")
@@ -79,6 +83,8 @@ def norm(
 def _array(given: Data) -> Numbers:
     """Numbers from a word or nested lists, all finite."""
     if isinstance(given, str):
+        if not given.strip():
+            raise InputError("the data is empty", mend="Give numbers, as in 1,2,3.")
         found = read(given)
     else:
         sizes: list[int] = []
@@ -106,8 +112,6 @@ def _flat(given: Any, sizes: tuple[int, ...]) -> list[float]:
 def _batches(arrays: list[Numbers], settings: Settings, batch_size: Any) -> list[Numbers]:
     """The data as batches: several given, or one cut after so many examples."""
     if len(arrays) > 1:
-        if settings.name != "batch":
-            raise InputError(f"{settings.name} takes one word of data, not {len(arrays)}")
         if batch_size is not None:
             raise InputError("--batch-size cuts one word of data, and there are several")
         for each in arrays[1:]:

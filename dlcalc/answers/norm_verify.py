@@ -80,7 +80,9 @@ def _program(result: NormResult, values: list[float]) -> Any:
     from dlcalc.engine.program import Program
 
     settings = result.settings
-    sizes = result.sizes if len(result.sizes) > 1 else result.work.frame.sizes
+    sizes = result.sizes
+    if len(sizes) == 1:
+        sizes = (*sizes, 1) if result.work.frame.cut.along == "middle" else (1, *sizes)
     examples = len(values) // int(np.prod(sizes[1:]))
     layer = f"{_LAYERS[settings.name]}"
     arguments = [f"eps={settings.eps!r}"]

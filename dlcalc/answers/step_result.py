@@ -180,10 +180,9 @@ class StepResult(Result):
         by_soft = self.question.how.penalty.proximal
         subgradient, soft = (self.other, self.value) if by_soft else (self.value, self.other)
         reaches = self._reaches()
-        head = ["L1 by", "subgradient", "soft threshold"]
-        head = ["w", "by subgradient", "by soft threshold"]
+        head = ["w", "L1 by subgradient", "by soft threshold"]
         if reaches:
-            head = ["w", "by subgradient", "exactly 0", "by soft threshold", "exactly 0"]
+            head = ["w", "L1 by subgradient", "0 at step", "by soft threshold", "0 at step"]
         rows = [Row(tuple(head))]
         for index, w in enumerate(self.weights[: text.SHOWN_WEIGHTS]):
             cells = [shown(w), shown(subgradient[index]), shown(soft[index])]
@@ -192,14 +191,15 @@ class StepResult(Result):
                 cells = [*cells[:2], first, cells[2], second]
             rows.append(Row(tuple(cells)))
         blocks = [Block("rrlrl" if reaches else "rrr", rows)]
-        if reaches and any(map(any, self.gradients)):
-            remark = "exactly 0, if the data's gradient stays as it is"
+        if reaches:
+            stays = any(map(any, self.gradients))
+            remark = f"0 at step: exactly 0{', if the gradient of the data stays' if stays else ''}"
             blocks.append(Block("l", [Row((remark,), "aside")]))
         return blocks
 
     def _decay_rows(self) -> list[Block]:
         """L2 and decay in closed form: what is left after the steps, and the half-life."""
-        if not self._closed or not self._strength:
+        if not self._closed or not self._strength or self.as_printed:
             return []
         how, rate = self.question.how, self.question.how.rate
         parts = [each.convention.of_l2 for each in self.question.penalties]
@@ -214,11 +214,10 @@ class StepResult(Result):
         divisor = inner if inner.isalnum() else f"({inner.strip('()')})"
         whole = f"the distance to -grad/{divisor}" if moving else "a weight"
         rows = []
-        if len(self.gradients) < 2:
+        if self.count > 1 and len(self.gradients) < 2:
             share = shrinkage(rate, self._strength, self.count)
             left = shown(share) if share or lost == 1 else "less than 5e-324"
-            plural = "step" if self.count == 1 else "steps"
-            told = f"({factor})**{self.count} = {left} of {whole} after {self.count:,} {plural}"
+            told = f"({factor})**{self.count} = {left} of {whole} after {self.count:,} steps"
             rows.append(Row(("left", told)))
         half = half_life(rate, self._strength)
         if half is not None:

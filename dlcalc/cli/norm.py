@@ -6,7 +6,8 @@ from typing import Any
 
 import click
 
-from dlcalc.cli.command import command
+from dlcalc.answers.norm_frame import METHODS
+from dlcalc.cli.command import Words, command
 from dlcalc.result import Result
 
 #: The statistics that can be given, of all methods.
@@ -55,7 +56,7 @@ def _options(function: Any) -> Any:
     "dlcalc norm batch first.csv second.csv --momentum 0.1",
     "dlcalc norm layer - < data.csv",
 )
-@click.argument("method", type=click.UNPROCESSED)
+@click.argument("method", type=Words(list(METHODS)), metavar="METHOD")
 @click.argument("data", nargs=-1, type=click.UNPROCESSED, metavar="DATA...")
 @_options
 def norm(method: str, data: tuple[str, ...], **settings: Any) -> Result:

@@ -6,8 +6,10 @@ from typing import Any
 
 import click
 
-from dlcalc.cli.command import command
+from dlcalc.cli.command import Words, command
 from dlcalc.cli.output import Form
+from dlcalc.formulas.optimisers import NAMES
+from dlcalc.formulas.penalties import CONVENTIONS
 from dlcalc.result import Result
 
 _OPTIONS = (
@@ -25,13 +27,17 @@ _OPTIONS = (
     click.option("--decay", metavar="X", help="Decoupled decay: w shrinks by lr*X before."),
     click.option("--n", metavar="N", help="Examples: the penalties become X/n and X/(2n)."),
     click.option(
-        "--convention", metavar="NAME", help="Of X: lambda, lambda/2, lambda/n or lambda/2n."
+        "--convention",
+        metavar="NAME",
+        type=Words(list(CONVENTIONS)),
+        help="Of X: lambda, lambda/2, lambda/n or lambda/2n.",
     ),
     click.option("--proximal", is_flag=True, help="Take L1 by its soft threshold."),
     click.option("--as-printed", is_flag=True, help="Show L2's line without the rate beside it."),
     click.option(
         "--optimizer",
         metavar="NAME[:KEY=X,...]",
+        type=Words(list(NAMES)),
         help="sgd, momentum, nesterov, adagrad, rmsprop, adadelta, adam, adamw, with the "
         "defaults of torch.optim; adam:beta1=0.8 sets one.",
     ),
@@ -96,13 +102,13 @@ def _read(line: str, defaults: dict[str, Any]) -> dict[str, Any]:
     given = {name: value for name, value in defaults.items() if value not in (None, False, ())}
     try:
         words = shlex.split(line, comments=True)
+        if {"-h", "--help"} & {*words}:
+            raise InputError("a line asks no help")
         context = step.make_context("step", words, default_map=given)
     except ValueError as error:
         raise InputError(f"the line cannot be read: {error}") from None
     except click.UsageError as error:
         raise InputError(error.format_message().rstrip(".")) from None
-    except click.exceptions.Exit:
-        raise InputError("a line asks no help") from None
     found = context.params
     if found.pop("words"):
         raise InputError("a line has options alone, such as --weights 2 --grad 0.5")

@@ -29,17 +29,17 @@ class Reach(NamedTuple):
 
     def __str__(self) -> str:
         if self.tried and self.rounded is not None:
-            return f"at step {self.rounded:,}"
+            return f"{self.rounded:,}"
         if self.exact is None:
             return "never"
-        return f"at step {self.exact:,}{', but for rounding' if self.tried else ''}"
+        return f"{self.exact:,}{' but for rounding' if self.tried else ''}"
 
 
 def by_subgradient(w: float, gradient: float, rate: float, l1: float) -> Reach:
     """When w - rate*(gradient + l1*sign(w)), over and over, is exactly 0.
 
     >>> str(by_subgradient(0.013, 0.0, 0.1, 0.1)), str(by_subgradient(0.03, 0.0, 0.1, 0.1))
-    ('never', 'at step 3, but for rounding')
+    ('never', '3 but for rounding')
     """
     at, falls, pull = _whole(w, gradient, rate, l1)
     exact = _zero_by_subgradient(at, falls, pull)
@@ -61,7 +61,7 @@ def by_soft_threshold(w: float, gradient: float, rate: float, l1: float) -> Reac
     """When soft_threshold(w - rate*gradient, rate*l1), over and over, is exactly 0.
 
     >>> str(by_soft_threshold(0.013, 0.0, 0.1, 0.1)), str(by_soft_threshold(1.0, -2.0, 0.1, 1.0))
-    ('at step 2', 'never')
+    ('2', 'never')
     """
     at, falls, pull = _whole(w, gradient, rate, l1)
     exact = _zero_by_soft_threshold(at, falls, pull)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 from typing import Any
@@ -44,7 +45,7 @@ def test_beyond_the_bound_the_value_rises() -> None:
     result = path("x**2/2", "1", lr=2.01, steps=100)
     assert result.verdict == "diverges"
     values = result.walk.values
-    assert all(after > before for before, after in zip(values, values[1:], strict=False))
+    assert all(after > before for before, after in itertools.pairwise(values))
     assert "above it" in result.plain()
     at_bound = path("x**2/2", "1", lr=2, steps=50)
     assert at_bound.verdict == "swings" and "lr is 2, at it" in at_bound.plain()
@@ -62,7 +63,7 @@ def test_without_a_minimum_it_goes_on() -> None:
     assert result.value == pytest.approx((6.909,), abs=1e-3)
     assert result.walk.visits[-1].value == pytest.approx(9.99e-4, rel=1e-3)
     values = result.walk.values
-    assert all(after < before for before, after in zip(values, values[1:], strict=False))
+    assert all(after < before for before, after in itertools.pairwise(values))
     assert "to go" not in result.plain()
 
 

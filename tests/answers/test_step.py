@@ -54,9 +54,10 @@ def test_the_example_of_the_issue() -> None:
         "-1 - 0.1*(0 + 0.01*-1) = -0.999",
         "data gradient",
         "penalty gradient",
-        "by subgradient",
+        "L1 by subgradient",
         "by soft threshold",
-        "exactly 0",
+        "0 at step",
+        "exactly 0, if the gradient of the data stays",
         "the convention lambda",
     ):
         assert part in text
@@ -100,7 +101,7 @@ def test_the_conventions_are_switched_and_named() -> None:
 def test_l1_by_both_ways() -> None:
     result = step(weights="0.013,0.03,2", lr=0.1, l1=0.1)
     text = result.plain()
-    assert "never" in text and "at step 3, but for rounding" in text
+    assert "never" in text and "3 but for rounding" in text
     document = result.document()["l1"]
     assert document["subgradient_zero"] == [None, None, None]  # type: ignore[index]
     assert document["soft_threshold_zero"][0] == 2  # type: ignore[index]

@@ -63,7 +63,7 @@ def test_derivatives_are_those_of_differences(text: str, point: tuple[float, ...
         def moved(value: float, i: int = i) -> list[float]:
             return [*at[:i], value, *at[i + 1 :]]
 
-        slope = five_points(lambda v: f.gradient(moved(v))[0], at[i], 1e-3)  # noqa: B023
+        slope = five_points(lambda v: f.gradient(moved(v))[0], at[i], 1e-3)
         assert slopes[i] == pytest.approx(slope, rel=1e-7, abs=1e-8)
         for j in range(len(at)):
             curve = five_points(lambda v: f.gradient(moved(v))[1][j], at[i], 1e-3)  # noqa: B023

@@ -63,7 +63,7 @@ def draws() -> list[dict[str, Any]]:
 def answered(row: dict[str, Any]) -> dict[str, Any]:
     """Values, and where PyTorch has the method gradients and running statistics."""
     import torch
-    from torch.nn import functional as F  # noqa: N812
+    from torch.nn import functional as F
 
     method, sizes, options = row["method"], tuple(row["sizes"]), dict(row["options"])
     x = torch.tensor(row["data"], dtype=torch.float64).reshape(sizes).requires_grad_()
