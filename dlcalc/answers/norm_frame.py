@@ -77,6 +77,8 @@ class Frame(NamedTuple):
     labels: tuple[str, ...]
     parameters: int
     stride: int
+    #: What has statistics of its own, counted: 3 channels, 2 groups of 4 examples.
+    each: str
 
     @property
     def shape(self) -> str:
@@ -126,13 +128,16 @@ def frame(
     if method in _OF_COLUMNS:
         labels = tuple(columns) if len(columns) == channels else _numbered(word, channels)
         cut = Cut(examples, channels, inner, "middle")
-        return Frame(sizes, axes, cut, (0, *rest), labels, channels, inner)
+        each = _count(channels, word)
+        return Frame(sizes, axes, cut, (0, *rest), labels, channels, inner, each)
     if method in ("layer", "rms"):
         return _of_last(method, sizes, axes, len(sizes) - 1 if last is None else last)
     if method == "l2":
         cut = Cut(examples, channels, inner, "across")
         labels = _numbered("example", examples, *(sizes[axis] for axis in rest))
-        return Frame(sizes, axes, cut, (1,), labels, 1, 1)
+        each = f"{_count(prod(sizes[2:]), 'position')} of " if rest else ""
+        each += _count(examples, "example")
+        return Frame(sizes, axes, cut, (1,), labels, 1, 1, each)
     if method == "instance":
         if not rest:
             raise InputError(
@@ -141,19 +146,22 @@ def frame(
             )
         labels = _pairs("channel", examples, channels)
         cut = Cut(examples, channels, inner, "inner")
-        return Frame(sizes, axes, cut, rest, labels, channels, inner)
+        each = f"{_count(channels, 'channel')} of {_count(examples, 'example')}"
+        return Frame(sizes, axes, cut, rest, labels, channels, inner, each)
     assert groups is not None
     if channels % groups:
         fitting = [str(g) for g in range(1, min(channels, 1_000) + 1) if channels % g == 0][:6]
-        rule = f"{groups} groups do not divide {channels} {word}s"
+        rule = f"{groups} groups do not divide {_count(channels, word)}"
         raise InputError(rule, mend=f"--groups may be {', '.join(fitting)}.")
-    each = channels // groups
-    cut = Cut(examples, groups, each * inner, "inner")
+    share = channels // groups
+    cut = Cut(examples, groups, share * inner, "inner")
     # The axis of groups is not one of the data's: it is told apart.
-    split = (examples, groups, each, *sizes[2:])
+    split = (examples, groups, share, *sizes[2:])
     names = ("N", "G", f"{axes[1]}/G", *axes[2:])
     over = tuple(range(2, len(split)))
-    return Frame(split, names, cut, over, _pairs("group", examples, groups), channels, inner)
+    labels = _pairs("group", examples, groups)
+    each = f"{_count(groups, 'group')} of {_count(examples, 'example')}"
+    return Frame(split, names, cut, over, labels, channels, inner, each)
 
 
 def _of_last(method: str, sizes: tuple[int, ...], axes: tuple[str, ...], last: int) -> Frame:
@@ -164,7 +172,14 @@ def _of_last(method: str, sizes: tuple[int, ...], axes: tuple[str, ...], last: i
     before, length = sizes[: len(sizes) - last], prod(sizes[len(sizes) - last :])
     cut = Cut(prod(before), 1, length, "inner")
     over = tuple(range(len(sizes) - last, len(sizes)))
-    return Frame(sizes, axes, cut, over, _numbered("example", *before), length, 1)
+    each = _count(sizes[0], "example")
+    if len(before) > 1:
+        each = f"{_count(prod(before[1:]), 'row')} of {each}"
+    return Frame(sizes, axes, cut, over, _numbered("example", *before), length, 1, each)
+
+
+def _count(count: int, word: str) -> str:
+    return f"{count:,} {word}{'' if count == 1 else 's'}"
 
 
 def _numbered(word: str, *sizes: int) -> tuple[str, ...]:

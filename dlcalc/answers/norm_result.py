@@ -62,17 +62,14 @@ class NormResult(Result):
 
     def _heading(self) -> list[Row]:
         settings, frame = self.settings, self.work.frame
-        each = frame.labels[0].rpartition(" ")[0].rpartition(", ")[2]
-        word = {"example": "example", "group": "group", "channel": "channel"}.get(each, "feature")
         rows = []
         if len(self.works) > 1:
             rows.append(Row(("batches", f"{len(self.works):,}; the last of them is told")))
         notes = " (R x L x N in the notes)" if frame.over == (0, 2, 3) else ""
         statistic = {"minmax": "range", "l2": "norm", "rms": "rms"}.get(settings.name, "mean")
-        many = f"{len(frame.labels):,} {word}{'s' if len(frame.labels) > 1 else ''}"
-        over = f"over {frame.counted}{notes}, for each of {many}"
+        over = f"over {frame.counted}{notes}, for each of {frame.each}"
         if settings.given:
-            over = f"as given, for each of {many}"
+            over = f"as given, for each of {frame.each}"
         rows += [Row(("data", frame.shape)), Row((statistic, over))]
         if "var" in settings.method.statistics:
             rows.append(Row(("variance", f"sum((x - mean)**2)/n, eps {shown(settings.eps)}")))
@@ -226,7 +223,7 @@ class NormResult(Result):
             formula = formula.replace("(n - 0)", "n")
         if settings.given:
             formula = f"g/{'std' if settings.name == 'zscore' else 'divisor'}"
-        scaled = "c" if set(settings.gamma) <= {1.0} else "c*gamma"
+        scaled = "c, the cotangent" if set(settings.gamma) <= {1.0} else "c*gamma"
         if settings.name == "minmax" and settings.ends != (0.0, 1.0):
             scaled = "c*(high - low)"
         normal = ", and y is what gamma multiplies" if scaled == "c*gamma" else ""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import TYPE_CHECKING
 
 from dlcalc.answers import step_text as text
 from dlcalc.errors import InputError
 from dlcalc.formulas import zero
 from dlcalc.formulas.penalties import half_life, l2_after, shrinkage
-from dlcalc.formulas.update import Step, Update, filled, shown, steps
+from dlcalc.formulas.update import Step, Update, filled, moved, shown, steps
 from dlcalc.result import Block, Finding, Result, Row
 
 if TYPE_CHECKING:
@@ -157,14 +158,23 @@ class StepResult(Result):
     def _reaches(self) -> list[tuple[zero.Reach, zero.Reach]]:
         """When each weight that is told is exactly 0, by subgradient and by soft threshold.
 
-        Empty unless L1 acts alone and the gradient stays.
+        Empty unless descent is plain and the gradient stays.
         """
         how = self.question.how
-        alone = how.rule.name == "sgd" and not self._strength and len(self.gradients) < 2
-        if not how.penalty.l1 or not alone or how.rate == 0:
+        plain = how.rule.name == "sgd" and len(self.gradients) < 2
+        if not how.penalty.l1 or not plain or how.rate == 0:
             return []
         data = how.clip.bounded(self.gradient(1, self.weights))
         pairs = list(zip(self.weights, data, strict=True))[: text.SHOWN_WEIGHTS]
+        if self._strength:
+            ways = [how._replace(penalty=how.penalty._replace(proximal=p)) for p in (False, True)]
+            return [
+                (
+                    zero.by_trial(w, partial(moved, gradient=g, how=ways[0])),
+                    zero.by_trial(w, partial(moved, gradient=g, how=ways[1])),
+                )
+                for w, g in pairs
+            ]
         return [
             (
                 zero.by_subgradient(w, g, how.rate, how.penalty.l1),
@@ -216,7 +226,7 @@ class StepResult(Result):
         rows = []
         if self.count > 1 and len(self.gradients) < 2:
             share = shrinkage(rate, self._strength, self.count)
-            left = shown(share) if share or lost == 1 else "less than 5e-324"
+            left = shown(share) if share or lost == 1 else "0 (below 5e-324)"
             told = f"({factor})**{self.count} = {left} of {whole} after {self.count:,} steps"
             rows.append(Row(("left", told)))
         half = half_life(rate, self._strength)

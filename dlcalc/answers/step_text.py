@@ -27,7 +27,8 @@ def heading(question: Question) -> list[Row]:
         )
         rows.append(Row((rule.name, f"as torch.optim.{rule.twin}{told and ': '}{told}")))
     if question.default_rate:
-        rows.append(Row(("lr", f"{shown(rate)}, the default of torch.optim.{rule.twin}")))
+        twin = rule.twin.partition("(")[0]
+        rows.append(Row(("lr", f"{shown(rate)}, the default of torch.optim.{twin}")))
     for each in question.penalties:
         rows.append(Row(("penalty", _penalty(each, penalty.proximal))))
         if question.n is not None or each.factor not in ("lambda", "lambda/2"):

@@ -97,6 +97,14 @@ def steps(
         at = after
 
 
+def moved(w: float, gradient: float, how: Update) -> float:
+    """One weight after a step of plain descent, its gradient clipped before."""
+    penalty, rate = how.penalty, how.rate
+    total = gradient + penalty_gradient(w, penalty)
+    after = how.rule.move(w * (1 - rate * penalty.decay), total, rate, 1, {}, how.settings)
+    return soft_threshold(after, rate * penalty.l1) if penalty.proximal else after
+
+
 def filled(formula: str, numbers: Mapping[str, float], digits: int = 6) -> str:
     """A formula with numbers in place of names, as Python reads it.
 

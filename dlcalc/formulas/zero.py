@@ -8,6 +8,7 @@ two lengths and the weight fit; the soft threshold stops there.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 from dlcalc.formulas.penalties import sign, soft_threshold
@@ -20,18 +21,19 @@ class Reach(NamedTuple):
     """The step at which a weight is exactly 0, None for never.
 
     ``exact`` is that of exact arithmetic on the decimals that people write, ``rounded``
-    that of float64, where ``tried`` is true.
+    that of float64, where ``tried`` is true. Where neither is known it is ``open``.
     """
 
     exact: int | None
     rounded: int | None
     tried: bool
+    open: bool = False
 
     def __str__(self) -> str:
         if self.tried and self.rounded is not None:
             return f"{self.rounded:,}"
         if self.exact is None:
-            return "never"
+            return f"not in {TRIED:,}" if self.open else "never"
         return f"{self.exact:,}{' but for rounding' if self.tried else ''}"
 
 
@@ -45,16 +47,30 @@ def by_subgradient(w: float, gradient: float, rate: float, l1: float) -> Reach:
     exact = _zero_by_subgradient(at, falls, pull)
     if (exact or 0) > TRIED:
         return Reach(exact, None, False)
+    if sign(w) * gradient + l1 <= 0 and w:
+        return Reach(None, None, True)  # It moves away from 0, and will.
+    found = by_trial(w, lambda w: w - rate * (gradient + l1 * sign(w)))
+    # On its way for long: nothing is known that exact arithmetic does not tell.
+    return Reach(exact, found.rounded, not found.open)
+
+
+def by_trial(w: float, move: Callable[[float], float]) -> Reach:
+    """When a weight is exactly 0 that moves from step to step, found by making the steps.
+
+    A weight that takes a value again goes round for ever.
+
+    >>> str(by_trial(8.0, lambda w: w - 2)), str(by_trial(1.0, lambda w: -w))
+    ('4', 'never')
+    """
     seen: set[float] = set()
     for step in range(TRIED):
         if w == 0:
-            return Reach(exact, step, True)
-        if w in seen or abs(w) == math.inf:
-            return Reach(exact, None, True)
+            return Reach(None, step, True)
+        if w in seen or not abs(w) < math.inf:
+            return Reach(None, None, True)
         seen.add(w)
-        w = w - rate * (gradient + l1 * sign(w))
-    # On its way for long, or away for ever: nothing that rounding would change.
-    return Reach(exact, None, exact is None)
+        w = move(w)
+    return Reach(None, None, False, open=True)
 
 
 def by_soft_threshold(w: float, gradient: float, rate: float, l1: float) -> Reach:

@@ -73,7 +73,7 @@ def test_the_misprint_of_the_notes() -> None:
     assert "(1 - 0.1*1/10)*2 - 0.1*0.5 = 1.93" in text
     assert "grad*(lr - 1) = 0.5*(0.1 - 1) = -0.45" in text
     assert result.document()["as_printed"] == pytest.approx([1.48])
-    assert_formulas_hold(text, 5)
+    assert_formulas_hold(text, 4)
 
 
 def test_the_conventions_are_switched_and_named() -> None:
@@ -192,6 +192,13 @@ def test_elastic_net_is_both() -> None:
     assert both.value == step(**given, l1=0.2, l2=0.3).value
     assert both.value == pytest.approx((2 - 0.1 * (0.5 + 0.2 + 0.6), -1 + 0.1 * (0.2 + 0.3)))
     assert "w - lr*(grad + l1*sign(w) + l2*w)" in both.plain()
+    # -1 goes to 0 by the soft threshold, as many steps as it takes.
+    at, steps = -1.0, 0
+    while at:
+        at, steps = at - 0.1 * 0.3 * at, steps + 1
+        at -= max(min(at, 0.1 * 0.2), -0.1 * 0.2)
+    zeros = both.document()["l1"]["soft_threshold_zero"]  # type: ignore[index]
+    assert zeros == [None, steps] and "never" in both.plain()
     assert_formulas_hold(both.plain(), 2)
 
 
