@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from dlcalc.answers.descent_result import DescentResult
+from dlcalc.answers.descent_result import FLAT, DescentResult
 from dlcalc.answers.step import numbers
 from dlcalc.answers.step_text import chosen
 from dlcalc.errors import InputError, abridged
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 MAX_VARIABLES = 20
 #: Steps times the parts of the expression times the variables.
-MAX_WORK = 30_000_000
+MAX_WORK = 10_000_000
 _STEPS, _TOLERANCE = 100, 1e-6
 
 
@@ -110,7 +110,7 @@ def _with_rate(question: Question, function: Function, at: list[float]) -> tuple
     if not question.default_rate or how.rule.name != "sgd":
         return question, ""
     curvature = _largest(function, at)
-    if curvature is None or curvature <= 0:
+    if curvature is None or curvature <= FLAT:
         return question, ""
     rate = 1 / curvature
     question = question._replace(how=how._replace(rate=rate), default_rate=False)
@@ -150,8 +150,13 @@ def _walked(
                 break
             made = step
             last = [*last[-2:], step.after]
+    except ZeroDivisionError:
+        broken = f"step {len(values):,} divides by the square of a gradient, which is 0 in float64"
     except Undefined as error:
         broken = f"step {len(values):,} leads where there is no slope: {error}"
+    if not visits:
+        value, slopes = function.gradient(at)
+        visits.append(Visit(0, at, value, math.hypot(*slopes), _largest(function, at)))
     if broken and made is not None and visits[-1].number < made.number - 1:
         norm = _norm(made, question)
         visits.append(Visit(made.number - 1, made.before, values[made.number - 1], norm, None))

@@ -6,7 +6,7 @@ import math
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from dlcalc.answers.step_result import described
+from dlcalc.answers.step_result import described, finite
 from dlcalc.answers.step_text import heading
 from dlcalc.formulas.update import shown
 from dlcalc.result import Block, Finding, Result, Row
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 #: Of a point at most so many variables have a column.
 _COLUMNS = 4
+#: A curvature is positive only above this; two over a smaller one would be infinite.
+FLAT = 1e-300
 #: The curvature has settled if it changes by no larger share between the last two told.
 _SETTLED = 0.01
 
@@ -114,8 +116,10 @@ class DescentResult(Result):
 
     def _to_go(self) -> list[Row]:
         """How many steps more it takes, where the curvature has settled."""
+        if self.verdict != "descends":
+            return []
         norm, left = self.walk.visits[-1].norm, self._factor()
-        if self.verdict != "descends" or left is None or not norm:
+        if left is None or not norm:
             return []
         if left >= 1:
             return [Row(("to go", "at this rate it does not arrive"))]
@@ -147,7 +151,7 @@ class DescentResult(Result):
         how = self.question.how
         curvature += how.penalty.l2 + how.penalty.decay
         momentum = how.settings.get("momentum", 0.0)
-        if how.settings.get("dampening") or curvature <= 0:
+        if how.settings.get("dampening") or curvature <= FLAT:
             return None
         if how.rule.name in ("sgd", "momentum"):
             return 2 * (1 + momentum) / curvature
@@ -177,7 +181,7 @@ class DescentResult(Result):
 
     def _stable_row(self, label: str, curvature: float, where: str) -> list[Row]:
         how = self.question.how
-        if curvature <= 0:
+        if curvature + how.penalty.l2 + how.penalty.decay <= FLAT:
             if how.rule.name != "sgd":
                 return []
             return [Row((label, f"no bound: the curvature {where} is not positive"))]
@@ -230,7 +234,7 @@ class DescentResult(Result):
                     "step": visit.number,
                     "point": visit.at,
                     "value": visit.value,
-                    "gradient_norm": visit.norm,
+                    "gradient_norm": finite(visit.norm),
                     "largest_curvature": visit.curvature,
                 }
                 for visit in walk.visits

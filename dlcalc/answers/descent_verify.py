@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dlcalc.answers.step_verify import TOLERANCE, compared, engine_path
+from dlcalc.answers.step_verify import (
+    DIVIDED,
+    TOLERANCE,
+    compared,
+    divides_nothing,
+    engine_path,
+)
 from dlcalc.formulas.dual import Function, Undefined
 from dlcalc.result import Finding
 
@@ -13,6 +19,8 @@ if TYPE_CHECKING:
 
 #: What central differences of the fourth order get right, with a wide margin.
 _SLOPES, _CURVES = 1e-6, 1e-5
+#: Differences take steps in proportion to a point, which further out are too long.
+_FAR = 1e6
 
 
 def findings(result: DescentResult, count: int) -> list[Finding]:
@@ -29,17 +37,18 @@ def _gradient(result: DescentResult) -> Finding:
     """Slopes against central differences of values; a point within reach of a kink is left out."""
     function, worst, points = result.function, 0.0, 0
     for visit in result.walk.visits:
+        if max(map(abs, visit.at)) > _FAR:
+            continue
         try:
             exact = function.gradient(visit.at)[1]
-            found = _slopes(function, visit.at)
+            wide, found = (_slopes(function, visit.at, share) for share in (2.0, 1.0))
         except Undefined:
             continue
         size = max(1.0, abs(visit.value), *map(abs, exact))
-        if _kinked(function, visit.at, size):
+        if _apart(wide, found) > _SLOPES * size or _kinked(function, visit.at, size):
             continue
         points += 1
-        apart = max(abs(a - b) for a, b in zip(exact, found, strict=True)) / size
-        worst = max(worst, apart)
+        worst = max(worst, _apart(exact, found) / size)
     sentence = f"gradient by central differences at {points} points, largest difference {worst:.2g}"
     if not points:
         sentence = "no point of the path is far enough from a kink for differences"
@@ -53,11 +62,15 @@ def _gradient(result: DescentResult) -> Finding:
     )
 
 
-def _slopes(function: Function, at: list[float]) -> list[float]:
+def _apart(first: list[float], second: list[float]) -> float:
+    return max(abs(a - b) for a, b in zip(first, second, strict=True))
+
+
+def _slopes(function: Function, at: list[float], share: float) -> list[float]:
     """Central differences of the fourth order."""
     found = []
     for index, value in enumerate(at):
-        h = _step(value)
+        h = share * _step(value)
         near, far = (
             _value(function, at, index, value + k * h) - _value(function, at, index, value - k * h)
             for k in (1, 2)
@@ -99,27 +112,44 @@ def _spectrum(result: DescentResult) -> Finding:
     import numpy as np
 
     function, at = result.function, result.walk.visits[-1].at
-    rows = []
+    missing = Finding(
+        "the curvature",
+        False,
+        "no curvature by differences: a kink or an edge is too near",
+        counts=False,
+    )
+    if max(map(abs, at)) > _FAR:
+        return missing
     try:
-        for index, value in enumerate(at):
-            h = 1e-5 * max(abs(value), 1e-2)
-            up, down = (
-                function.gradient([*at[:index], value + side * h, *at[index + 1 :]])[1]
-                for side in (1, -1)
-            )
-            rows.append([(a - b) / (2 * h) for a, b in zip(up, down, strict=True)])
+        wide, narrow = (_eigenvalues(function, at, share) for share in (2e-5, 1e-5))
     except Undefined:
-        sentence = "no curvature by differences: the end lies at the edge of where it has one"
-        return Finding("the curvature", False, sentence, counts=False)
-    theirs = np.linalg.eigvalsh((np.array(rows) + np.array(rows).T) / 2)
-    size = max(1.0, float(np.max(np.abs(theirs))))
-    error = float(np.max(np.abs(theirs - np.array(result.walk.spectrum)))) / size
+        return missing
+    size = max(1.0, *map(abs, narrow))
+    if not _apart(wide, narrow) <= _CURVES * size:
+        return missing
+    error = float(np.max(np.abs(np.array(narrow) - np.array(result.walk.spectrum)))) / size
     return Finding(
         "the curvature",
         error <= _CURVES,
         f"eigenvalues by differences of gradients and LAPACK, largest difference {error:.2g}",
-        {"largest_difference": error, "eigenvalues": theirs.tolist()},
+        {"largest_difference": error, "eigenvalues": narrow},
     )
+
+
+def _eigenvalues(function: Function, at: list[float], share: float) -> list[float]:
+    """Of the Hessian by central differences of gradients."""
+    import numpy as np
+
+    rows = []
+    for index, value in enumerate(at):
+        h = share * max(abs(value), 1e-2)
+        up, down = (
+            function.gradient([*at[:index], value + side * h, *at[index + 1 :]])[1]
+            for side in (1, -1)
+        )
+        rows.append([(a - b) / (2 * h) for a, b in zip(up, down, strict=True)])
+    found: list[float] = np.linalg.eigvalsh((np.array(rows) + np.array(rows).T) / 2).tolist()
+    return found
 
 
 def _path(result: DescentResult, count: int) -> Finding:
@@ -129,7 +159,12 @@ def _path(result: DescentResult, count: int) -> Finding:
     def gradient(number: int, at: list[float]) -> list[float]:
         return result.function.gradient(at)[1]
 
-    theirs, largest = engine_path(start, gradient, result.question.how, count)
+    try:
+        theirs, largest = engine_path(start, gradient, result.question.how, count)
+    except Undefined:
+        theirs, largest = [float("nan")], 0.0
+    if divides_nothing(result.question.how, theirs):
+        return Finding("the engine's steps", False, DIVIDED, counts=False)
     error = compared(result.walk.visits[-1].at, theirs, largest)
     return Finding(
         "the engine's steps",

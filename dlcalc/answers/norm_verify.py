@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from dlcalc.answers.norm_work import restored
@@ -25,6 +25,9 @@ _LAYERS = {
 def findings(result: NormResult) -> list[Finding]:
     """The values, the gradient and the running statistics by another route; the way back."""
     found = []
+    if any(abs(x) > 1e150 or 0 < abs(x) < 1e-150 for x in _numbers(result)):
+        sentence = "arrays would square numbers beyond 1e150 or below 1e-150"
+        return [Finding("the values", False, sentence, counts=False)]
     if not result.settings.inverse:
         by_engine = result.settings.name in _LAYERS and not result.settings.given
         found += _engine(result) if by_engine else _numpy(result)
@@ -32,6 +35,15 @@ def findings(result: NormResult) -> list[Finding]:
         found.append(_running(result))
     found += _back(result)
     return found
+
+
+def _numbers(result: NormResult) -> Iterator[float]:
+    """Everything that goes into a normalisation."""
+    for work in result.works:
+        yield from work.values
+    for values in (*result.settings.given.values(), result.settings.gamma, result.settings.beta):
+        yield from values
+    yield from result.gradient.cotangent if result.gradient else ()
 
 
 def _agree(name: str, ours: Any, theirs: Any, by: str) -> Finding:
@@ -214,7 +226,10 @@ def _back(result: NormResult) -> list[Finding]:
         return []
     statistics = settings.given or work.statistics
     undone = restored(work.frame, work.output, settings._replace(given=statistics, inverse=True))
-    size = max(map(abs, work.values), default=0.0) or 1.0
+    # What is small beside a mean or a shift is lost there.
+    most = max(work.divisor)
+    sizes = [abs(b / g) * most for g, b in zip(settings.gamma, settings.beta, strict=True)]
+    size = max(map(abs, [*work.values, *work.shift, *sizes])) or 1.0
     error = max(abs(a - b) for a, b in zip(undone.output, work.values, strict=True)) / size
     return [
         Finding(

@@ -84,6 +84,8 @@ def restored(cut: Frame, values: list[float], settings: Settings) -> Work:
             for group, below, size in zip(groups, shift, divisor, strict=True)
         ]
     )
+    if not all(abs(value) < inf for value in output):
+        raise InputError("what went in is beyond float64")
     return Work(cut, values, shift, divisor, statistics, normal, output, [])
 
 

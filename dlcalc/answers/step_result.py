@@ -89,7 +89,15 @@ class StepResult(Result):
     def _stepped(self, how: Update, *, tell: bool = False) -> list[float]:
         """All steps one by one."""
         told = text.chosen(self.count)
-        for step in steps(self.weights, self.gradient, how):
+        path = steps(self.weights, self.gradient, how)
+        while True:
+            try:
+                step = next(path)
+            except ZeroDivisionError:
+                raise InputError(
+                    "a gradient is so small that its square is 0, and without eps it divides",
+                    mend="Leave eps as it is.",
+                ) from None
             if not step.finite:
                 raise InputError(
                     f"step {step.number:,} leaves the range of float64 (1.8e308)",
@@ -99,7 +107,6 @@ class StepResult(Result):
                 self.told.append(step._replace(kept=[dict(state) for state in step.kept]))
             if step.number == self.count:
                 return step.after
-        raise AssertionError("steps go on without end")
 
     def _leapt(self) -> list[float]:
         """All steps at once, which L2, decay and a gradient that stays let one do."""
@@ -283,7 +290,7 @@ class StepResult(Result):
             rate = self.question.how.rate
             document["l2"] = {
                 "factor": 1 - rate * self._strength,
-                "left": _finite(shrinkage(rate, self._strength, self.count)),
+                "left": finite(shrinkage(rate, self._strength, self.count)),
                 "half_life": half_life(rate, self._strength),
             }
         if self.as_printed:
@@ -355,5 +362,6 @@ def _overshoot(lost: float) -> str:
     return "each step goes past 0 and as far again" if lost == 2 else "each step goes further away"
 
 
-def _finite(value: float) -> float | None:
+def finite(value: float) -> float | None:
+    """A number as JSON has it: None if it has none."""
     return value if abs(value) < math.inf else None

@@ -50,17 +50,29 @@ def engine_path(
             each.on_gradient(found)
         for each in acting:
             each.before_step(how.rate)
-        optimiser.step(found, how.rate)
+        # With eps = 0 the engine divides 0 by 0, as torch.optim does.
+        with np.errstate(divide="ignore", invalid="ignore"):
+            optimiser.step(found, how.rate)
         for each in acting:
             each.after_step(how.rate)
         largest = max(largest, float(np.max(np.abs(array))))
     return array.tolist(), largest
 
 
+#: What is said where the engine's weights are no numbers, and ours stay.
+DIVIDED = "the engine divides 0 by 0, as torch.optim does with eps 0"
+
+
+def divides_nothing(how: Update, weights: Sequence[float]) -> bool:
+    """Whether the engine has no numbers to compare, for want of an epsilon."""
+    return how.settings.get("eps", 1.0) == 0 and not all(w - w == 0 for w in weights)
+
+
 def compared(ours: Sequence[float], theirs: Sequence[float], largest: float) -> float:
     """The largest difference, relative to the largest weight on the way."""
     apart = max(abs(one - other) for one, other in zip(ours, theirs, strict=True))
-    return apart / largest if largest else apart
+    # Near the end of float64's range nothing is relative any more.
+    return apart / max(largest, 1e-290)
 
 
 def engine_steps(result: StepResult) -> Finding:
@@ -68,6 +80,8 @@ def engine_steps(result: StepResult) -> Finding:
     how = result.question.how
     theirs, largest = engine_path(result.weights, result.gradient, how, result.count)
     error = compared(result.value, theirs, largest)
+    if divides_nothing(how, theirs):
+        return Finding("the engine's steps", False, DIVIDED, counts=False)
     many = f"{result.count:,} {'step' if result.count == 1 else 'steps'}"
     return Finding(
         "the engine's steps",

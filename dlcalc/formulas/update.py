@@ -71,6 +71,8 @@ def steps(
 ) -> Iterator[Step]:
     """Step after step without end; ``gradient`` gives that of a step's number and its weights.
 
+    Raises ZeroDivisionError where eps is 0 and the square of a gradient vanishes.
+
     >>> from dlcalc.formulas.optimisers import find
     >>> rule, settings = find("sgd")
     >>> path = steps([2.0], lambda number, w: [0.5], Update(rule, settings, 0.1, Penalty(l2=0.1)))
