@@ -21,6 +21,7 @@ __all__ = [
     "split",
 ]
 __all__ = ["ClaimError", "InputError", "__version__", "activation", "loss", "params", "shape"]
+__all__ = ["ClaimError", "InputError", "__version__", "norm", "params", "shape", "step"]
 
 
 def __getattr__(name: str) -> object:

@@ -63,6 +63,13 @@ class Result:
         """The answer with its work shown, the value in the last row."""
         raise NotImplementedError
 
+    def drawing(self, width: int, ascii: bool) -> list[str]:
+        """Lines for a person's terminal, above the last block; they add nothing that is not told.
+
+        None is wider than ``width``; ``ascii`` if only that should be drawn.
+        """
+        return []
+
     def document(self) -> dict[str, object]:
         """The answer as JSON has it."""
         raise NotImplementedError
@@ -128,9 +135,14 @@ def written(value: object) -> str:
     """
     if not isinstance(value, tuple):
         return str(value)
-    if not any(isinstance(part, tuple) for part in value):
-        return ",".join(map(written, value))
-    return f"[{','.join(f'[{written(part)}]' for part in value)}]"
+    text = _bracketed(value)
+    return text if any(isinstance(part, tuple) for part in value) else text[1:-1]
+
+
+def _bracketed(value: object) -> str:
+    if not isinstance(value, tuple):
+        return str(value)
+    return f"[{','.join(map(_bracketed, value))}]"
 
 
 # Digits, or digits parted by commas into thousands, then a fraction and an exponent.

@@ -19,6 +19,14 @@ _NEGATIVE = (*(f"-{digit}" for digit in "0123456789."), "-inf", "-nan")
 _MARK = "\0"
 
 
+class Words(click.Choice[str]):
+    """Words that complete; the answer itself refuses others, and names the nearest."""
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        """The word as it is."""
+        return value
+
+
 def help_option() -> click.Option:
     """``-h`` and ``--help``; click's own would look for a translation at every start."""
     return click.Option(

@@ -56,13 +56,26 @@ def emit(result: Result, form: Form) -> int:
         elif form.quiet:
             print(result.terse())
         else:
-            show(result.blocks(), sys.stdout, form.color)
+            *work, answer = result.blocks()
+            show(work, sys.stdout, form.color)
+            _draw(result)
+            show([answer], sys.stdout, form.color)
         sys.stdout.flush()
     except OSError as error:
         raise Unwritable(error, code) from error
     if verdict:
         say("\n".join(wrapped(f"dlcalc: {verdict}", message_width())))
     return code
+
+
+def _draw(result: Result) -> None:
+    """What an answer draws, where a person looks."""
+    if not sys.stdout.isatty():
+        return
+    from dlcalc.charts.terminal import ascii_only
+
+    width = os.get_terminal_size(sys.stdout.fileno()).columns
+    sys.stdout.writelines(f"{line}\n" for line in result.drawing(width - 1, ascii_only()))
 
 
 def _verdict(result: Result, expected: str | None) -> str:

@@ -1,0 +1,119 @@
+"""Steps made a second time: by the engine's optimisers on arrays, by decimals of 50 digits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from dlcalc.result import Finding
+
+if TYPE_CHECKING:
+    from dlcalc.answers.step_result import StepResult
+    from dlcalc.formulas.update import Update
+
+#: Relative to the largest weight on the way.
+TOLERANCE = 1e-12
+
+
+def engine_path(
+    weights: Sequence[float],
+    gradient: Callable[[int, list[float]], Sequence[float]],
+    how: Update,
+    count: int,
+) -> tuple[list[float], float]:
+    """The weights after so many steps by the engine, and the largest weight on the way."""
+    import numpy as np
+
+    from dlcalc.engine import regularisers
+    from dlcalc.engine.clipping import clip_by_norm, clip_by_value
+    from dlcalc.engine.optimisers import make
+
+    array = np.array(weights, dtype=np.float64)
+    # AdamW decays by itself in the engine; here all decoupled decay is one thing.
+    settings = {k: v for k, v in how.settings.items() if k != "weight_decay"}
+    name = "adam" if how.rule.name == "adamw" else how.rule.name
+    if how.rule.name == "adamw":
+        name, settings = "adamw", {**settings, "weight_decay": how.penalty.decay}
+    optimiser = make(name, array, decayed=None, **settings)
+    kind = regularisers.ProximalL1 if how.penalty.proximal else regularisers.L1
+    acting = [kind(array, how.penalty.l1), regularisers.L2(array, how.penalty.l2)]
+    if name != "adamw":
+        acting.append(regularisers.DecoupledDecay(array, how.penalty.decay))
+    largest = float(np.max(np.abs(array)))
+    for number in range(1, count + 1):
+        found = np.array(gradient(number, array.tolist()), dtype=np.float64)
+        if how.clip.value < float("inf"):
+            clip_by_value(found, how.clip.value)
+        if how.clip.norm < float("inf"):
+            clip_by_norm(found, how.clip.norm)
+        for each in acting:
+            each.on_gradient(found)
+        for each in acting:
+            each.before_step(how.rate)
+        # With eps = 0 the engine divides 0 by 0, as torch.optim does.
+        with np.errstate(divide="ignore", invalid="ignore"):
+            optimiser.step(found, how.rate)
+        for each in acting:
+            each.after_step(how.rate)
+        largest = max(largest, float(np.max(np.abs(array))))
+    return array.tolist(), largest
+
+
+#: What is said where the engine's weights are no numbers, and ours stay.
+DIVIDED = "the engine divides 0 by 0, as torch.optim does with eps 0"
+
+
+def divides_nothing(how: Update, weights: Sequence[float]) -> bool:
+    """Whether the engine has no numbers to compare, for want of an epsilon."""
+    return how.settings.get("eps", 1.0) == 0 and not all(w - w == 0 for w in weights)
+
+
+def compared(ours: Sequence[float], theirs: Sequence[float], largest: float) -> float:
+    """The largest difference, relative to the largest weight on the way."""
+    apart = max(abs(one - other) for one, other in zip(ours, theirs, strict=True))
+    # Near the end of float64's range nothing is relative any more.
+    return apart / max(largest, 1e-290)
+
+
+def engine_steps(result: StepResult) -> Finding:
+    """All steps by the engine's optimiser and regularisers."""
+    how = result.question.how
+    theirs, largest = engine_path(result.weights, result.gradient, how, result.count)
+    error = compared(result.value, theirs, largest)
+    if divides_nothing(how, theirs):
+        return Finding("the engine's steps", False, DIVIDED, counts=False)
+    many = f"{result.count:,} {'step' if result.count == 1 else 'steps'}"
+    return Finding(
+        "the engine's steps",
+        error <= TOLERANCE,
+        f"{many} by the engine's {how.rule.name}, largest relative difference {error:.2g}",
+        {"largest_relative_difference": error, "weights": theirs},
+    )
+
+
+def closed_form(result: StepResult) -> Finding:
+    """L2's closed form in decimals of 50 digits, against the weights."""
+    from decimal import Decimal, localcontext
+
+    how = result.question.how
+    data = how.clip.bounded(result.gradient(1, result.weights))
+    errors = []
+    with localcontext() as context:
+        context.prec = 50
+        rate = Decimal(how.rate)
+        strength = Decimal(how.penalty.l2) + Decimal(how.penalty.decay)
+        share = (1 - rate * strength) ** result.count
+        for w, g, ours in zip(result.weights, data, result.value, strict=True):
+            balance = -Decimal(g) / strength
+            exact = balance + share * (Decimal(w) - balance)
+            size = max(abs(exact), abs(Decimal(w)), abs(balance))
+            errors.append(float(abs(Decimal(ours) - exact) / size) if size else 0.0)
+    # Each step one by one rounds a few times.
+    bound = 1e-15 * (8 + 4 * min(result.count, 1_000_000))
+    error = max(errors)
+    return Finding(
+        "the closed form",
+        error <= bound,
+        f"the closed form in 50 digits, largest relative difference {error:.2g}",
+        {"largest_relative_difference": error},
+    )
