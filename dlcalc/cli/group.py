@@ -15,6 +15,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "shape": ("shape", "shape", "Output shape of each layer, its formula, its receptive field."),
     "params": ("params", "params", "Parameters by tensor, and multiply-accumulates (MACs)."),
     "train-toy": ("train_toy", "train_toy", "Train a toy net and verify it."),
+    "forward": ("forward", "forward", "Numbers through layers, every intermediate shown."),
     "layers": ("vocabulary", "layers", "Every layer with its arguments."),
     "zoo": ("vocabulary", "zoo", "Every built-in net."),
 }

@@ -150,6 +150,10 @@ class Site:
         """A tensor that is kept but not trained."""
         return self.program.statistic(f"{self.name}.{name}", sizes, fill)
 
+    def start(self, name: str, array: Array) -> None:
+        """Let others write the state from which a recurrence starts."""
+        self.program.starts[f"{self.name}.{name}"] = array
+
     def then(self, function: Callable[..., object], *arguments: Any, **settings: Any) -> None:
         """Append a forward call."""
         self.program.forward_calls.append(_bound(function, arguments, settings))

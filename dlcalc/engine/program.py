@@ -81,6 +81,8 @@ class Program:
         self.backward_calls: list[Callable[[], object]] = []
         self.tensors: dict[str, Parameter] = {}
         self.statistics: dict[str, Array] = {}
+        #: The states from which recurrent layers start, (batch, features) each: zeros at first.
+        self.starts: dict[str, Array] = {}
         self.multiplications: dict[str, int] = {}
         #: Each layer's name, itself and its output, in the order in which they run.
         self.trail: list[tuple[str, Node, Value]] = []

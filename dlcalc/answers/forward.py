@@ -1,0 +1,355 @@
+"""``dlcalc forward``: numbers through layers, with every intermediate and its formula."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from dlcalc.answers.counting import count, sums
+from dlcalc.answers.forward_backward import Asked, Backward, Point, asked
+from dlcalc.answers.forward_backward import run as run_back
+from dlcalc.answers.forward_data import Reading, numbers, reading
+from dlcalc.answers.forward_layers import (
+    VERIFY_COST,
+    Agreement,
+    Item,
+    Laid,
+    Setting,
+    agreement,
+    lay_out,
+    values,
+)
+from dlcalc.answers.forward_result import Extra, ForwardResult
+from dlcalc.answers.forward_trace import disagreement, traced
+from dlcalc.answers.forward_weights import Origin, Saved, assignments, fill, load
+from dlcalc.answers.network import named_convention
+from dlcalc.answers.remarks import remarks, walk
+from dlcalc.answers.shape import traced as traced_shapes
+from dlcalc.errors import InputError, NotationError, Source
+from dlcalc.formulas.layers.table import At
+from dlcalc.layers.convention import Convention
+from dlcalc.layers.shape import Layout, Shape
+from dlcalc.nets.parser import Net, Network, parse, parse_file
+from dlcalc.nets.trace import Step
+from dlcalc.numbers import Numbers
+from dlcalc.result import Finding
+
+if TYPE_CHECKING:
+    from dlcalc.engine.operation import Array
+    from dlcalc.engine.program import Program
+    from dlcalc.formulas.layers.recurrent import Moment
+
+#: Numbers held at once, and products in a forward pass: what a machine does in its stride.
+MAX_HELD, MAX_PRODUCTS = 300_000_000, 30_000_000_000
+_RECURRENT = ("rnn", "lstm", "gru")
+# Products in all the forward passes that a check of gradients makes, about.
+_CHECKING = 1_000_000_000
+
+
+def forward(
+    data: object,
+    *words: str,
+    weights: str | None = None,
+    set: Iterable[str] | Mapping[str, Any] = (),  # noqa: A002
+    seed: int | None = None,
+    initialiser: str = "default",
+    batch: bool = False,
+    training: bool = False,
+    flip: bool = False,
+    backward: str | None = None,
+    target: object = None,
+    cotangent: object = None,
+    trace: bool = False,
+    verify: bool = False,
+    layout: Layout = "chw",
+    like: str = "torch",
+    file: str | None = None,
+    digits: int = 6,
+) -> ForwardResult:
+    """Numbers through the layers of a net.
+
+    ``data`` is a word as the command takes it (a literal, a file, ``-``) or nested lists;
+    ``words`` are the net, with or without an INPUT that says how the numbers are read.
+    Tensors come from the file ``weights``, from ``set`` (``NAME=VALUE``, or a mapping)
+    and else from an ``initialiser`` and a ``seed``. Raises `InputError` for what does not
+    go together.
+
+    >>> forward([[7, 5, 4], [2, 0, 0]], "conv:1,k2", set={"conv1.weight": [[0, 1], [3, 2]]}).value
+    [[11.0, 4.0]]
+    """
+    convention = named_convention(like)
+    if digits not in range(1, 18):
+        raise InputError(f"--digits must be from 1 to 17, not {digits}")
+    if seed is not None and seed < 0:
+        raise InputError(f"--seed must be at least 0, not {seed}")
+    wanted = asked(backward, target, cotangent)
+    given = assignments(set)
+    saved = None if weights is None else load(weights)
+    network = _network(words, file, layout, saved)
+    found = numbers(data)
+    read = reading(found, network.net, _written_input(words, network), layout, batch)
+    steps = traced_shapes(read.shape, network.net, convention=convention)
+    _refuse_large(steps, convention, read.batch, backwards=wanted is not None)
+    _refuse_unused(steps, flip=flip, trace=trace)
+    run = _Run(network.net, steps, read, Setting(convention, layout, training))
+    origin = run.prepare(given, saved, seed, initialiser, flip, wanted is not None)
+    items, output = run.forward()
+    traces = run.traces(items) if trace else {}
+    back = run.backward(wanted, output, flip) if wanted is not None else None
+    findings, left_out = _verified(items) if verify else ([], [])
+    findings += run.trace_findings(items, traces)
+    extra = Extra(
+        origin,
+        (*findings, *(back.findings if back else ())),
+        tuple(left_out),
+        back,
+        traces,
+        {"like": convention.name, "training": training, "flip": flip},
+        tuple(_notes(read, found, steps, convention, saved, output)),
+    )
+    return ForwardResult(read, run.x, items, output, extra, digits)
+
+
+def _network(words: tuple[str, ...], file: str | None, layout: Layout, saved: Saved | None) -> Network:
+    """The net of the words, of a file, or of a saved training."""
+    network = parse(Source(" ".join(words)), layout=layout)
+    if file is not None:
+        more = parse_file(file, layout=layout)
+        network = Network(network.input or more.input, network.net + more.net, more.source)
+    if not network.net and saved is not None and saved.net:
+        network = parse(Source(saved.net, saved.path), files=False)
+        return network._replace(input=None)
+    if not network.net:
+        raise NotationError(
+            "the net is empty", mend="Give at least one layer behind DATA, as in 1,2,3 dense:2."
+        )
+    return network
+
+
+def _written_input(words: tuple[str, ...], network: Network) -> Shape | None:
+    """The INPUT that was written before the net; a built-in net's usual one does not count."""
+    first = " ".join(words).split()[:1]
+    shape = network.input
+    if shape is None or not first or not first[0][0].isalnum():
+        return None
+    written = first[0].split("x")
+    return shape if written == [str(size) for size in shape.sizes] else None
+
+
+def _refuse_large(
+    steps: tuple[Step, ...], convention: Convention, batch: int, *, backwards: bool
+) -> None:
+    held = sums(count(steps, convention))
+    values, products = held.parameters + held.activations * batch, held.macs(("attention", "masked"))
+    if not isinstance(values, int) or not isinstance(products, int):
+        raise InputError("the net has sizes that are not known")
+    values *= 2 if backwards else 1
+    products *= batch
+    if values > MAX_HELD:
+        raise InputError(
+            f"the net would hold {values:,} numbers; at most {MAX_HELD:,} are held here"
+        )
+    if products > MAX_PRODUCTS:
+        raise InputError(
+            f"the net would multiply {products:,} times; at most {MAX_PRODUCTS:,} times here"
+        )
+
+
+def _refuse_unused(steps: tuple[Step, ...], *, flip: bool, trace: bool) -> None:
+    kinds = {step.node.layer.words[0] for step in walk(steps)}
+    if flip and "conv" not in kinds:
+        raise InputError("--flip turns the kernels of convolutions, and the net has none")
+    if trace and not kinds & {*_RECURRENT}:
+        raise InputError("--trace follows the steps of rnn, lstm and gru, and the net has none")
+
+
+class _Run:
+    """A net at work on DATA."""
+
+    def __init__(
+        self, net: Net, steps: tuple[Step, ...], read: Reading, setting: Setting
+    ) -> None:
+        import numpy as np
+
+        self.net, self.steps, self.read, self.setting = net, steps, read, setting
+        self.sizes = tuple([size for size in read.shape.sizes if isinstance(size, int)])
+        self.x = np.reshape(np.array(read.values, np.float64), (read.batch, *self.sizes))
+
+    def _program(self, dtype: Any, *, backwards: bool) -> Program:
+        from dlcalc.engine.program import Program
+
+        return Program(
+            self.net,
+            self.sizes,
+            batch=self.read.batch,
+            layout=self.setting.layout,
+            convention=self.setting.convention,
+            dtype=dtype,
+            training=self.setting.training,
+            backwards=backwards,
+            seed=self.seed,
+        )
+
+    def prepare(
+        self,
+        given: dict[str, Numbers],
+        saved: Saved | None,
+        seed: int | None,
+        initialiser: str,
+        flip: bool,
+        backwards: bool,
+    ) -> Origin:
+        """Compile the net and fill its tensors; whence they come."""
+        import numpy as np
+
+        self.seed = seed or 0
+        self.program = self._program(np.float64, backwards=backwards)
+        initialiser = initialiser.replace("-", "_")
+        origin = fill(self.program, given=given, saved=saved, seed=seed, initialiser=initialiser)
+        if flip:
+            for name in self._kernels():
+                self._turn(self.program.tensors[name].value)
+        return origin
+
+    def _kernels(self) -> list[str]:
+        """The weights of convolutions."""
+        return [
+            f"{name}.weight"
+            for name, node, _ in self.program.trail
+            if node.layer.words[0] == "conv"
+        ]
+
+    @staticmethod
+    def _turn(kernel: Array) -> None:
+        kernel[...] = kernel[(slice(None), slice(None), *[slice(None, None, -1)] * (kernel.ndim - 2))].copy()
+
+    def forward(self) -> tuple[list[Item], Array]:
+        """Run it; every layer at work, and the output."""
+        import numpy as np
+
+        program = self.program
+        program.input.data[...] = self.x
+        self.draws = program.generator.bit_generator.state
+        self.statistics = {name: array.copy() for name, array in program.statistics.items()}
+        with np.errstate(all="ignore"):
+            program.forward()
+        trail = iter([(name, value.data.copy()) for name, _, value in program.trail])
+        items, output = lay_out(self.steps, trail, self.x, self._tensors(), self.setting)
+        return items, output
+
+    def _tensors(self) -> dict[str, Array]:
+        """All tensors by name, kept ones as they were before the forward pass."""
+        trained = {name: tensor.value for name, tensor in self.program.tensors.items()}
+        return {**trained, **self.statistics, **self.program.starts}
+
+    def _twin(self, dtype: Any) -> Program:
+        twin = self._program(dtype, backwards=False)
+        for name, array in self.program.starts.items():
+            twin.starts[name][...] = array
+        return twin
+
+    def backward(self, wanted: Asked, output: Array, flip: bool) -> Backward:
+        """All gradients, checked at this very point."""
+        import numpy as np
+
+        from dlcalc.engine.points import words
+
+        products = sums(count(self.steps, self.setting.convention)).macs(("attention", "masked"))
+        each = max(int(str(products)) * self.read.batch, 10_000)
+        point = Point(
+            self.program,
+            self._twin,
+            self.draws,
+            self.statistics,
+            self.setting.layout,
+            words(self.net) is not None,
+            max(min(_CHECKING // each, 4_000), 1),
+        )
+        with np.errstate(all="ignore"):
+            found = run_back(wanted, point, output)
+        for name in self._kernels() if flip else ():
+            self._turn(found.gradients[name])
+        return found
+
+    def traces(self, items: list[Item]) -> dict[str, list[Moment]]:
+        """The steps of every recurrent layer."""
+        found = {}
+        for item in items:
+            if isinstance(item, Laid) and item.step.node.layer.words[0] in _RECURRENT:
+                found[item.name] = traced(item, self._at(item))
+        return found
+
+    def _at(self, item: Laid) -> At:
+        prefix = f"{item.name}."
+        tensors = self._tensors().items()
+        own = {k.removeprefix(prefix): values(a) for k, a in tensors if k.startswith(prefix)}
+        convention, layout, training = self.setting
+        return At(
+            item.step.node.layer,
+            tuple(map(values, item.inputs)),
+            values(item.output),
+            own,
+            convention,
+            layout,
+            training,
+        )
+
+    def trace_findings(
+        self, items: list[Item], traces: Mapping[str, list[Moment]]
+    ) -> list[Finding]:
+        """What of the steps is not what the engine made."""
+        wrong = [
+            disagreement(item, traces[item.name])
+            for item in items
+            if isinstance(item, Laid) and item.name in traces
+        ]
+        return [Finding("the steps", False, text) for text in wrong if text]
+
+
+def _verified(items: list[Item]) -> tuple[list[Finding], list[str]]:
+    """Every layer's outputs held against scalar formulas; what could not be."""
+    layers = [item for item in items if isinstance(item, Laid)]
+    share = max(VERIFY_COST // max(len(layers), 1), 1_000)
+    found: list[Agreement] = []
+    left_out = []
+    for layer in layers:
+        held = agreement(layer, share)
+        if held is None:
+            reason = "no scalar formula" if layer.rule is None else "too many products"
+            left_out.append(f"{layer.step.node.head} ({layer.name}): {reason}")
+        else:
+            found.append(held)
+    wrong = [held.wrong for held in found if held.wrong]
+    if wrong:
+        return [Finding("the output of a layer", False, text) for text in wrong], left_out
+    if not found:
+        return [], left_out
+    looked, whole = sum(h.looked_at for h in found), sum(h.layer.output.size for h in found)
+    many = f"all {whole:,} outputs" if looked == whole else f"{looked:,} of {whole:,} outputs"
+    layer_count = "1 layer" if len(found) == 1 else f"{len(found)} layers"
+    worst = max(held.difference for held in found)
+    sentence = f"{many} of {layer_count} by scalar formulas, largest relative difference {worst:.1e}"
+    document = {"layers": len(found), "outputs": looked, "of": whole, "largest": worst}
+    return [Finding("outputs", True, sentence, document)], left_out
+
+
+def _notes(
+    read: Reading,
+    found: Numbers,
+    steps: tuple[Step, ...],
+    convention: Convention,
+    saved: Saved | None,
+    output: Array,
+) -> list[str]:
+    from numpy import isfinite
+
+    notes = [read.note] if read.note else []
+    notes += remarks(read.shape, steps, convention)
+    if saved is not None and saved.scaled:
+        notes.append("the training saw z-scores of its columns: give DATA likewise")
+    lost = sum(1 for x in found.values if x - x != 0)
+    if lost:
+        notes.append(f"{lost:,} of {len(found.values):,} numbers of DATA are not finite")
+    elif not isfinite(output).all():
+        notes.append("the output is not finite, though DATA is")
+    return notes

@@ -1,0 +1,201 @@
+"""``dlcalc forward --backward``: the gradients of a loss by every tensor and by the input."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from dlcalc.answers.forward_data import fitted, numbers
+from dlcalc.errors import InputError, abridged, nearest
+from dlcalc.formulas.layers.loss import by_numbers, cross_entropy
+from dlcalc.formulas.layers.worked import Worked
+from dlcalc.result import Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from dlcalc.engine.operation import Array
+    from dlcalc.engine.program import Program
+
+SUM = "sum"
+#: Predictions of more numbers are not written into the formula of a loss.
+_WRITTEN = 64
+
+
+class Asked(NamedTuple):
+    """What the gradients are of: a loss with its target, the sum of the output, or a cotangent."""
+
+    loss: str
+    target: object = None
+    cotangent: object = None
+
+
+class Backward(NamedTuple):
+    """A loss, its cotangent of the output, and the gradients by name, the input's the last."""
+
+    loss: str
+    value: float
+    formula: Worked | None
+    cotangent: Array
+    gradients: dict[str, Array]
+    findings: tuple[Finding, ...]
+
+
+def asked(backward: str | None, target: object, cotangent: object) -> Asked | None:
+    """What was asked for; None if nothing was. Refuses what contradicts."""
+    if backward is None and cotangent is None:
+        if target is not None:
+            raise InputError(
+                "--target is for a loss, which is missing", mend="Name one, as in --backward mse."
+            )
+        return None
+    if cotangent is not None and backward is not None:
+        raise InputError("--cotangent stands for a loss of its own, so --backward has no use")
+    if cotangent is not None:
+        if target is not None:
+            raise InputError("--cotangent takes no --target")
+        return Asked("", cotangent=cotangent)
+    assert backward is not None
+    return Asked(_loss(backward, target), target)
+
+
+def _loss(name: str, target: object) -> str:
+    import dlcalc.engine.losses as losses
+
+    key = name.replace("-", "_")
+    if key == SUM:
+        if target is not None:
+            raise InputError("--backward sum takes no --target")
+        return key
+    if key not in losses.LOSSES:
+        known = [SUM, *[loss.replace("_", "-") for loss in losses.LOSSES]]
+        close = nearest(name, known)
+        mend = f"Did you mean {close}?" if close else f"There are {', '.join(known)}."
+        raise InputError(f"there is no loss {abridged(name)}", mend=mend)
+    if target is None:
+        example = "--target 2" if losses.LOSSES[key].target == "classes" else "--target 0.5"
+        raise InputError(f"--backward {name} needs --target", mend=f"Such as {example}.")
+    return key
+
+
+class Point(NamedTuple):
+    """A program that has run forward, what it was drawn and kept before, and twins of it."""
+
+    program: Program
+    twin: Callable[[Any], Program]
+    draws: Mapping[str, Any]
+    statistics: dict[str, Array]
+    layout: str
+    words: bool
+    passes: int
+
+
+def run(wanted: Asked, at: Point, output: Array) -> Backward:
+    """All gradients, held against true derivatives at the same point."""
+    import numpy as np
+
+    program = at.program
+    findings: list[Finding] = []
+    formula: Worked | None = None
+    if wanted.loss and wanted.loss != SUM:
+        value, formula, target, axis = _at_loss(wanted, program, at.layout)
+        findings += _loss_findings(wanted.loss, value, formula, output, target, axis)
+    else:
+        given = np.ones_like(output)
+        if wanted.cotangent is not None:
+            flat = fitted(numbers(wanted.cotangent, "--cotangent"), output.shape, "the output", "--cotangent")
+            given = np.reshape(flat, output.shape)
+        program.output.cotangent[...] = given
+        value = float(np.sum(given * output))
+    cotangent = program.output.cotangent.copy()
+    program.backward()
+    gradients = {name: tensor.gradient.copy() for name, tensor in program.tensors.items()}
+    if not at.words:
+        gradients["input"] = program.input.cotangent.copy()
+    findings.append(_checked(at, cotangent, gradients))
+    return Backward(wanted.loss, value, formula, cotangent, gradients, tuple(findings))
+
+
+def _at_loss(wanted: Asked, program: Program, layout: str) -> tuple[float, Worked | None, Array, int]:
+    """The loss of the output, its formula, its target, the axis of its classes."""
+    import numpy as np
+
+    from dlcalc.engine.losses import Criterion
+
+    data = program.output.data
+    axis = 1 if layout == "chw" and data.ndim > 3 else -1
+    criterion = Criterion(wanted.loss, program.output, axis=axis)
+    name = f"the target of {wanted.loss.replace('_', '-')}"
+    flat = fitted(numbers(wanted.target, "--target"), criterion.target.shape, name, "--target")
+    target = np.reshape(flat, criterion.target.shape)
+    criterion.set_target(target)
+    value = float(criterion.forward())
+    criterion.backward()
+    return value, _formula(wanted.loss, np.moveaxis(data, axis, -1), target), target, axis
+
+
+def _formula(loss: str, prediction: Array, target: Array) -> Worked | None:
+    if loss == "cross_entropy":
+        rows = prediction.reshape(-1, prediction.shape[-1]).tolist()
+        return cross_entropy(rows, [int(c) for c in target.ravel()])
+    if prediction.shape != target.shape:
+        return None
+    return by_numbers(loss, prediction.ravel().tolist(), target.ravel().tolist())
+
+
+def _loss_findings(
+    loss: str, value: float, formula: Worked | None, output: Array, target: Array, axis: int
+) -> list[Finding]:
+    from dlcalc.engine.at_point import loss_error
+
+    if formula is not None and not formula.agrees(value, 1e-9):
+        sentence = f"{value:.9g} by the engine, but {formula.value:.9g} by its formula"
+        return [Finding("the loss", False, sentence)]
+    if output.size > _WRITTEN or value - value != 0:
+        return []
+    error = loss_error(loss, output, target, axis)
+    if error is None:
+        return [Finding("loss", True, "the loss has a kink beside the output: not checked")]
+    if error > 1e-5:
+        return [Finding("the loss's gradient", False, f"relative error {error:.1e}")]
+    return []
+
+
+def _checked(at: Point, cotangent: Array, gradients: dict[str, Array]) -> Finding:
+    """The gradients by a complex step or differences at this very point."""
+    import numpy as np
+
+    from dlcalc.engine.at_point import check_here
+
+    if not all(np.isfinite(array).all() for array in (*gradients.values(), at.program.output.data)):
+        sentence = "gradients that are not finite cannot be checked"
+        return Finding("gradients", False, sentence, {"checked": False}, counts=False)
+    found = check_here(
+        at.program,
+        at.twin,
+        at.draws,
+        at.statistics,
+        cotangent,
+        words=at.words,
+        passes=at.passes,
+    )
+    document = {
+        "method": found.method,
+        "largest_relative_error": found.error,
+        "entries": found.entries,
+        "looked_at": found.looked_at,
+        "undecided": found.undecided,
+    }
+    if found.error > found.tolerance:
+        sentence = f"{found.worst} is off by {found.error:.1e} of itself, by {found.method}"
+        return Finding("gradients", False, sentence, document)
+    if not found.looked_at:
+        sentence = "no gradient could be checked: every entry lies at a kink"
+        return Finding("gradients", False, sentence, document, counts=False)
+    many = f"{found.looked_at:,} of {found.entries:,} entries"
+    if found.looked_at == found.entries:
+        many = "1 entry" if found.entries == 1 else f"all {found.entries:,} entries"
+    sentence = f"gradients by {found.method}, {many}, largest relative error {found.error:.1e}"
+    if found.undecided:
+        kinks = ", ".join(f"{count} of {name}" for name, count in found.undecided.items())
+        sentence += f"; at a kink, so undecided: {kinks}"
+    return Finding("gradients", True, sentence, document)
