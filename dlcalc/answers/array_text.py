@@ -66,7 +66,7 @@ def lines(
     cells = [[shown(float(x), digits) for x in flat[i * last : (i + 1) * last]] for i in range(rows)]
     widths = [max(len(row[c]) for row in cells) for c in range(last)]
     found = ["  ".join(map(str.rjust, row, widths)) for row in cells]
-    if len(sizes) > 2:
+    if prod(sizes[:-2]) > 1:
         found = _labelled(sizes, found)
     if max(map(len, found), default=0) > room:
         return [summary(sizes, flat, digits)]

@@ -17,7 +17,6 @@ from dlcalc.answers.forward_layers import (
     Setting,
     agreement,
     lay_out,
-    values,
 )
 from dlcalc.answers.forward_result import Extra, ForwardResult
 from dlcalc.answers.forward_trace import disagreement, traced
@@ -26,7 +25,6 @@ from dlcalc.answers.network import named_convention
 from dlcalc.answers.remarks import remarks, walk
 from dlcalc.answers.shape import traced as traced_shapes
 from dlcalc.errors import InputError, NotationError, Source
-from dlcalc.formulas.layers.table import At
 from dlcalc.layers.convention import Convention
 from dlcalc.layers.shape import Layout, Shape
 from dlcalc.nets.parser import Net, Network, parse, parse_file
@@ -91,7 +89,7 @@ def forward(
     steps = traced_shapes(read.shape, network.net, convention=convention)
     _refuse_large(steps, convention, read.batch, backwards=wanted is not None)
     _refuse_unused(steps, flip=flip, trace=trace)
-    run = _Run(network.net, steps, read, Setting(convention, layout, training))
+    run = _Run(network.net, steps, read, Setting(convention, layout, training, read.batched))
     origin = run.prepare(given, saved, seed, initialiser, flip, wanted is not None)
     items, output = run.forward()
     traces = run.traces(items) if trace else {}
@@ -100,6 +98,7 @@ def forward(
     findings += run.trace_findings(items, traces)
     extra = Extra(
         origin,
+        run.drawn(origin),
         (*findings, *(back.findings if back else ())),
         tuple(left_out),
         back,
@@ -211,6 +210,10 @@ class _Run:
                 self._turn(self.program.tensors[name].value)
         return origin
 
+    def drawn(self, origin: Origin) -> dict[str, Array]:
+        """The tensors that nobody gave, by name."""
+        return {name: self.program.tensors[name].value for name in origin.drawn}
+
     def _kernels(self) -> list[str]:
         """The weights of convolutions."""
         return [
@@ -276,23 +279,8 @@ class _Run:
         found = {}
         for item in items:
             if isinstance(item, Laid) and item.step.node.layer.words[0] in _RECURRENT:
-                found[item.name] = traced(item, self._at(item))
+                found[item.name] = traced(item)
         return found
-
-    def _at(self, item: Laid) -> At:
-        prefix = f"{item.name}."
-        tensors = self._tensors().items()
-        own = {k.removeprefix(prefix): values(a) for k, a in tensors if k.startswith(prefix)}
-        convention, layout, training = self.setting
-        return At(
-            item.step.node.layer,
-            tuple(map(values, item.inputs)),
-            values(item.output),
-            own,
-            convention,
-            layout,
-            training,
-        )
 
     def trace_findings(
         self, items: list[Item], traces: Mapping[str, list[Moment]]
@@ -326,9 +314,12 @@ def _verified(items: list[Item]) -> tuple[list[Finding], list[str]]:
         return [], left_out
     looked, whole = sum(h.looked_at for h in found), sum(h.layer.output.size for h in found)
     many = f"all {whole:,} outputs" if looked == whole else f"{looked:,} of {whole:,} outputs"
+    if whole == 1:
+        many = "the output"
     layer_count = "1 layer" if len(found) == 1 else f"{len(found)} layers"
     worst = max(held.difference for held in found)
-    sentence = f"{many} of {layer_count} by scalar formulas, largest relative difference {worst:.1e}"
+    apart = f"largest relative difference {worst:.1e}" if worst else "equal to the last bit"
+    sentence = f"{many} of {layer_count} by scalar formulas, {apart}"
     document = {"layers": len(found), "outputs": looked, "of": whole, "largest": worst}
     return [Finding("outputs", True, sentence, document)], left_out
 

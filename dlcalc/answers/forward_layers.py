@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 #: Relative difference up to which two computations in double precision agree.
 TOLERANCE = 1e-9
 #: Numbers that formulas may read for a layer's shown outputs, and for one verification.
-_SHOWN_COST, VERIFY_COST = 300_000, 3_000_000
+_SHOWN_COST, VERIFY_COST = 300_000, 1_500_000
 
 
 class Setting(NamedTuple):
@@ -27,16 +27,17 @@ class Setting(NamedTuple):
     convention: Convention
     layout: Layout
     training: bool
+    batched: bool = False
 
 
 class Laid(NamedTuple):
-    """One layer at work: its name, its step, what it read and what it made, examples first."""
+    """One layer at work: its name, its step, what it made, and how formulas make it."""
 
     name: str
     step: Step
     depth: int
-    inputs: tuple[Array, ...]
     output: Array
+    at: At
     rule: Rule | None
 
     def worked(self, place: int) -> Worked | None:
@@ -97,17 +98,10 @@ def lay_out(
                 inputs.append(x)
         name, output = next(trail)
         own = _own(tensors, name)
-        at = At(
-            step.node.layer,
-            tuple(map(values, inputs)),
-            values(output),
-            own,
-            setting.convention,
-            setting.layout,
-            setting.training,
-        )
+        read = tuple(map(values, inputs))
+        at = At(step.node.layer, read, values(output), own, *setting)
         make = find(type(step.node.layer))
-        found.append(Laid(name, step, depth, tuple(inputs), output, make(at) if make else None))
+        found.append(Laid(name, step, depth, output, at, make(at) if make else None))
         x = output
     return found, x
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from dlcalc.answers.array_text import DIGITS, full, lines, literal, shown, summary
+from dlcalc.answers.array_text import DIGITS, ROOM, full, lines, literal, shown, summary
 from dlcalc.answers.forward_layers import TOLERANCE, Item, Laid, Mark
 from dlcalc.answers.forward_trace import documents, texts
-from dlcalc.errors import ClaimError, InputError, abridged, display_width
+from dlcalc.answers.forward_weights import NAMED, Origin
+from dlcalc.errors import ClaimError, InputError, abridged
 from dlcalc.formulas.layers.worked import Worked
 from dlcalc.layers.shape import sizes_text
 from dlcalc.numbers import parse
@@ -17,7 +18,6 @@ from dlcalc.result import Block, Finding, Result, Row, meets
 if TYPE_CHECKING:
     from dlcalc.answers.forward_backward import Backward
     from dlcalc.answers.forward_data import Reading
-    from dlcalc.answers.forward_weights import Origin
     from dlcalc.engine.operation import Array
     from dlcalc.formulas.layers.recurrent import Moment
 
@@ -32,6 +32,8 @@ class Extra(NamedTuple):
     """What an answer holds besides the layers."""
 
     origin: Origin
+    #: The tensors that were drawn, by name.
+    drawn: dict[str, Array] = {}
     findings: tuple[Finding, ...] = ()
     left_out: tuple[str, ...] = ()
     backward: Backward | None = None
@@ -78,24 +80,36 @@ class ForwardResult(Result):
 
     def blocks(self) -> list[Block]:
         """The input, each layer's numbers and formulas, gradients, what was verified, the output."""
-        rows = self._labelled("input", self.read.shape.sizes, self._lines(_examples(self.x, self.read)))
+        x = _examples(self.x, self.read)
+        rows = self._labelled("input", x.shape, self._lines(x))
         for item in self.items:
             if isinstance(item, Mark):
                 rows.append(Row(("  " * item.depth + item.text, "")))
             else:
                 rows += self._layer(item)
-        rows += [Row(("weights", text), "aside") for text in self.extra.origin.rows()]
-        rows += self._gradients()
-        rows += [finding.row for finding in (*self._broken, *self.extra.findings)]
-        rows += [Row(("unverified", text), "aside") for text in self.extra.left_out]
-        rows.append(Row(("output", self._answer()), "answer"))
-        return [Block("ll", rows)]
+        end = [finding.row for finding in (*self._broken, *self.extra.findings)]
+        end += [Row(("unverified", text), "aside") for text in self.extra.left_out]
+        end.append(Row(("output", self._answer()), "answer"))
+        parts = [rows, self._weights(), self._gradients(), end]
+        return [Block("ll", part) for part in parts if part]
+
+    def _weights(self) -> list[Row]:
+        """Where the tensors came from, and those that were drawn, if they are small."""
+        rows = [Row(("weights", text), "aside") for text in self.extra.origin.rows()]
+        few = len(self.extra.drawn) <= NAMED
+        for name, array in self.extra.drawn.items() if few else ():
+            rows += [row._replace(role="aside") for row in self._array(f"  {name}", array)]
+        return rows
+
+    def _array(self, label: str, array: Array) -> list[Row]:
+        return self._labelled(label, array.shape, self._lines(array, len(label)))
 
     def _answer(self) -> str:
-        text = literal(self.output.shape, self.output.ravel(), self.digits)
-        if self.output.size > 64 or display_width(text) > 2 * _WIDTH:
+        if self.output.size > 64:
             return summary(self.output.shape, self.output.ravel(), self.digits)
-        return text
+        text = literal(self.output.shape, self.output.ravel(), self.digits)
+        # Long ones must be able to wrap on a terminal.
+        return text if len(text) <= ROOM else text.replace(",", ", ")
 
     def _lines(self, array: Array, label: int = 12) -> list[str]:
         return lines(array.shape, array.ravel(), self.digits, _WIDTH - max(label, 8))
@@ -129,7 +143,7 @@ class ForwardResult(Result):
         for label, array in of.items():
             own = label in ("d output", "d input")
             part = _examples(array, self.read) if own else array
-            rows += self._labelled(label, part.shape, self._lines(part, len(label)))
+            rows += self._array(label, part)
         return rows
 
     def _loss(self, back: Backward) -> str:

@@ -8,14 +8,13 @@ from dlcalc.answers.array_text import shown
 from dlcalc.answers.forward_layers import TOLERANCE, Laid
 from dlcalc.errors import InputError
 from dlcalc.formulas.layers.recurrent import Line, Moment, moments
-from dlcalc.formulas.layers.table import At
 from dlcalc.formulas.layers.worked import MAX_TERMS
 
 #: Numbers read on the way, moments shown, and hidden features written one by one.
 _MOST, _MOMENTS, _HIDDEN = 5_000_000, 40, 4
 
 
-def traced(layer: Laid, at: At) -> list[Moment]:
+def traced(layer: Laid) -> list[Moment]:
     """All steps of a recurrent layer. Raises `InputError` where they are too many to follow."""
     cost = layer.cost_of(layer.output.size)
     if cost > _MOST:
@@ -24,7 +23,7 @@ def traced(layer: Laid, at: At) -> list[Moment]:
             f"{_MOST:,} are followed",
             mend="Give fewer steps or hidden features.",
         )
-    return moments(at)
+    return moments(layer.at)
 
 
 def disagreement(layer: Laid, found: list[Moment]) -> str:

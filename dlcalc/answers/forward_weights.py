@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from dlcalc.engine.program import Program
 
 #: Tensors beyond this are counted rather than named in a message.
-_NAMED = 6
+NAMED = 8
 
 
 class Origin(NamedTuple):
@@ -37,7 +37,8 @@ class Origin(NamedTuple):
             found.append(f"from {abridged(self.file)}: {listed(self.loaded)}")
         if self.drawn:
             how = "" if self.initialiser == "default" else f" by {self.initialiser}"
-            found.append(f"initialised{how} with seed {self.seed}: {listed(self.drawn)}")
+            named = "" if len(self.drawn) <= NAMED else f": {listed(self.drawn)}"
+            found.append(f"initialised{how} with seed {self.seed}{named}")
         return found
 
     def document(self) -> dict[str, object]:
@@ -59,8 +60,8 @@ def listed(names: Iterable[str]) -> str:
     'a, b'
     """
     every = list(names)
-    shown = ", ".join(every[:_NAMED])
-    return shown if len(every) <= _NAMED else f"{shown} and {len(every) - _NAMED:,} more"
+    shown = ", ".join(every[:NAMED])
+    return shown if len(every) <= NAMED else f"{shown} and {len(every) - NAMED:,} more"
 
 
 class Saved(NamedTuple):

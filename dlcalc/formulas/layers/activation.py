@@ -166,7 +166,8 @@ def softmax(at: At) -> Rule:
         value = exponential(own - top) / total(exponential(x - top) for x in row)
         template = "exp({} - {})/(" + " + ".join(["exp({} - {})"] * len(row)) + ")"
         numbers = (own, top, *[number for x in row for number in (x, top)])
-        return Worked(value, template, numbers, 0.0, f"exp({_own(at, index)})/sum(exp(x))")
+        named = f"exp({at.named(*index)})/exp({_all(at, index)}).sum()"
+        return Worked(value, template, numbers, 0.0, named)
 
     return Rule(element, at.channels)
 
@@ -181,11 +182,13 @@ def log_softmax(at: At) -> Rule:
         logarithm = math.log(total(exponential(x - top) for x in row)) if top == top else top
         template = "{} - {} - log(" + " + ".join(["exp({} - {})"] * len(row)) + ")"
         numbers = (own, top, *[number for x in row for number in (x, top)])
-        named = f"{_own(at, index)} - log(sum(exp(x)))"
+        named = f"{at.named(*index)} - log(exp({_all(at, index)}).sum())"
         return Worked(own - top - logarithm, template, numbers, abs(own - top) + 1, named)
 
     return Rule(element, at.channels)
 
 
-def _own(at: At, index: Index) -> str:
-    return f"x[{', '.join(map(str, index[1:]))}]"
+def _all(at: At, index: Index) -> str:
+    """All channels at the place of an output, as NumPy writes them."""
+    axis = at.channel_axis
+    return at.named(*index[:axis], ":", *index[axis + 1 :])

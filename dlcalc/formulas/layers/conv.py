@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dlcalc.formulas.layers.table import At, Index, Rule, rule
-from dlcalc.formulas.layers.windows import kernel_size, taps, windows_of
+from dlcalc.formulas.layers.windows import Tap, kernel_size, spans, taps, windows_of
 from dlcalc.formulas.layers.worked import Worked, weighted
 
 
@@ -23,7 +23,15 @@ def conv(at: At) -> Rule:
             for c in range(each)
             for tap in read
         ]
-        named = f"sum(weight[{o}]*window)" + (f" + bias[{o}]" if bias else "")
-        return weighted(pairs, bias.at(o) if bias else None, named)
+        return weighted(pairs, bias.at(o) if bias else None, named(example, o, first, read))
+
+    def named(example: int, o: int, first: int, read: list[Tap]) -> str:
+        """The products as NumPy writes them: a part of the kernel times a part of the input."""
+        kernel = ", ".join([str(o), ":", *spans([tap.offset for tap in read])])
+        group = ":" if each == at.channels else f"{first}:{first + each}"
+        window = at.spanned(example, group, spans([tap.position for tap in read]))
+        if at.layout == "hwc":
+            window = f"moveaxis({window}, -1, 0)"
+        return f"(weight[{kernel}]*{window}).sum()" + (f" + bias[{o}]" if bias else "")
 
     return Rule(element, each * kernel_size(windows))

@@ -19,8 +19,7 @@ def dense(at: At) -> Rule | None:
     def element(index: Index) -> Worked:
         *row, o = index
         pairs = [(weight.at(o, i), x.at(*row, i)) for i in range(inputs)]
-        where = f"[{', '.join(map(str, row[1:]))}]" if row[1:] else ""
-        named = f"sum(weight[{o}]*x{where})" + (f" + bias[{o}]" if bias else "")
+        named = f"(weight[{o}]*{at.named(*row)}).sum()" + (f" + bias[{o}]" if bias else "")
         return weighted(pairs, bias.at(o) if bias else None, named)
 
     return Rule(element, inputs)

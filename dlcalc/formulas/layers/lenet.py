@@ -20,13 +20,14 @@ def subsample(at: At) -> Rule:
         example, channel, position = at.parted(index)
         spans = [range(i * k, i * k + k) for i, k in zip(position, kernel, strict=True)]
         values = [at.read(example, channel, place) for place in product(*spans)]
+        window = at.spanned(example, channel, [f"{s.start}:{s.stop}" for s in spans])
         summed, factor, shift = added(values), weight.at(channel), bias.at(channel)
         return Worked(
             factor * summed.value + shift,
             f"{{}}*({summed.template}) + {{}}",
             (factor, *values, shift),
             abs(factor) * summed.size + abs(shift),
-            f"weight[{channel}]*sum(window) + bias[{channel}]",
+            f"weight[{channel}]*{window}.sum() + bias[{channel}]",
         )
 
     return Rule(element, prod(kernel))
@@ -44,6 +45,6 @@ def rbf(at: At) -> Rule:
         value = total((x - w) ** 2 for x, w in pairs)
         template = " + ".join(["({} - {})**2"] * len(pairs))
         numbers = [number for pair in pairs for number in pair]
-        return Worked(value, template, tuple(numbers), value, f"sum((x - weight[{o}])**2)")
+        return Worked(value, template, tuple(numbers), value, f"(({at.named(example)} - weight[{o}])**2).sum()")
 
     return Rule(element, inputs)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dlcalc.formulas.layers.table import At, Index, Rule, rule
-from dlcalc.formulas.layers.windows import kernel_size, taps, windows_of
+from dlcalc.formulas.layers.windows import kernel_size, spans, taps, windows_of
 from dlcalc.formulas.layers.worked import Worked, weighted
 
 
@@ -20,7 +20,15 @@ def local(at: At) -> Rule:
             for c in range(at.channels)
             for tap in read
         ]
-        named = f"sum(weight[{', '.join(map(str, (*position, o)))}]*window)"
-        return weighted(pairs, bias.at(o, *position) if bias else None, named)
+        places = [spans([tap.offset for tap in read]), spans([tap.position for tap in read])]
+        own = ", ".join([*map(str, (*position, o)), ":", *places[0]])
+        window = at.spanned(example, ":", places[1])
+        if at.layout == "hwc":
+            window = f"moveaxis({window}, -1, 0)"
+        named = f"(weight[{own}]*{window}).sum()"
+        if bias is None:
+            return weighted(pairs, None, named)
+        named += f" + bias[{', '.join(map(str, (o, *position)))}]"
+        return weighted(pairs, bias.at(o, *position), named)
 
     return Rule(element, at.channels * kernel_size(windows))

@@ -4,63 +4,56 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from dlcalc.formulas.layers.worked import Worked, exponential, total
 
-Pairs = list[tuple[float, float]]
+
+class _Term(NamedTuple):
+    """The part of a loss that comes from one prediction y and its target t."""
+
+    value: float
+    template: str
+    numbers: tuple[float, ...]
 
 
-def _mean(pairs: Pairs, template: str, term: Callable[[float, float], float]) -> Worked:
-    """The mean over predictions and targets of a term that reads each once."""
-    value = total(term(y, t) for y, t in pairs) / len(pairs)
-    whole = " + ".join([template] * len(pairs))
-    numbers = [number for pair in pairs for number in pair]
-    return Worked(value, f"({whole})/{len(pairs)}", tuple(numbers), abs(value), "mean over all")
+def _mse(y: float, t: float) -> _Term:
+    return _Term((y - t) ** 2, "({} - {})**2", (y, t))
 
 
-def _mse(pairs: Pairs) -> Worked:
-    return _mean(pairs, "({} - {})**2", lambda y, t: (y - t) ** 2)
+def _mae(y: float, t: float) -> _Term:
+    return _Term(abs(y - t), "abs({} - {})", (y, t))
 
 
-def _mae(pairs: Pairs) -> Worked:
-    return _mean(pairs, "abs({} - {})", lambda y, t: abs(y - t))
+def _hinge(y: float, t: float) -> _Term:
+    return _Term(max(0.0, 1 - y * t), "max(0, 1 - {}*{})", (y, t))
 
 
-def _hinge(pairs: Pairs) -> Worked:
-    return _mean(pairs, "max(0, 1 - {}*{})", lambda y, t: max(0.0, 1 - y * t))
+def _huber(y: float, t: float) -> _Term:
+    d = abs(y - t)
+    if d > 1:
+        return _Term(d - 0.5, "abs({} - {}) - 1/2", (y, t))
+    return _Term(d * d / 2, "({} - {})**2/2", (y, t))
 
 
-def _huber(pairs: Pairs) -> Worked:
-    def term(y: float, t: float) -> float:
-        d = abs(y - t)
-        return d * d / 2 if d <= 1 else d - 0.5
-
-    return _mean(pairs, "", term)._replace(template="")
+def _quantile(y: float, t: float) -> _Term:
+    return _Term(abs(y - t) / 2, "abs({} - {})/2", (y, t))
 
 
-def _quantile(pairs: Pairs) -> Worked:
-    return _mean(pairs, "abs({} - {})/2", lambda y, t: abs(y - t) / 2)
+def _binary(y: float, t: float) -> _Term:
+    """log(1 + exp(y)) - t*y, where the exponential cannot overflow."""
+    value = max(y, 0.0) + math.log1p(exponential(-abs(y))) - t * y
+    return _Term(value, "log(1 + exp({})) - {}*{}", (y, t, y))
 
 
-def _binary(pairs: Pairs) -> Worked:
-    """log(1 + exp(y)) - t*y, for max(y, 0) plus the logarithm of what is left of the exponential."""
-
-    def term(y: float, t: float) -> float:
-        return max(y, 0.0) + math.log1p(exponential(-abs(y))) - t * y
-
-    worked = _mean(pairs, "", term)
-    whole = " + ".join(["log(1 + exp({})) - {}*{}"] * len(pairs))
-    numbers = [number for y, t in pairs for number in (y, t, y)]
-    return worked._replace(template=f"({whole})/{len(pairs)}", numbers=tuple(numbers))
-
-
-_TABLE: dict[str, Callable[[Pairs], Worked]] = {
-    "mse": _mse,
-    "mae": _mae,
-    "hinge": _hinge,
-    "huber": _huber,
-    "quantile": _quantile,
-    "binary_cross_entropy": _binary,
+#: Each loss of numbers by its name: a term, and the whole as NumPy writes it.
+_TABLE: dict[str, tuple[Callable[[float, float], _Term], str]] = {
+    "mse": (_mse, "(y - t)**2"),
+    "mae": (_mae, "abs(y - t)"),
+    "hinge": (_hinge, "maximum(0, 1 - y*t)"),
+    "huber": (_huber, "where(abs(y - t) > 1, abs(y - t) - 1/2, (y - t)**2/2)"),
+    "quantile": (_quantile, "abs(y - t)/2"),
+    "binary_cross_entropy": (_binary, "log(1 + exp(y)) - t*y"),
 }
 
 
@@ -70,8 +63,16 @@ def by_numbers(name: str, prediction: Sequence[float], target: Sequence[float]) 
     >>> by_numbers("mse", [1.0, 3.0], [1.0, 1.0]).value
     2.0
     """
-    rule = _TABLE.get(name)
-    return None if rule is None else rule(list(zip(prediction, target, strict=True)))
+    if name not in _TABLE:
+        return None
+    rule, named = _TABLE[name]
+    terms = [rule(y, t) for y, t in zip(prediction, target, strict=True)]
+    value = total(term.value for term in terms) / len(terms)
+    template = " + ".join([term.template for term in terms])
+    if len(terms) > 1:
+        template = f"({template})/{len(terms)}"
+    numbers = tuple([number for term in terms for number in term.numbers])
+    return Worked(value, template, numbers, abs(value), f"({named}).mean()")
 
 
 def cross_entropy(rows: Sequence[Sequence[float]], classes: Sequence[int]) -> Worked:
@@ -89,5 +90,5 @@ def cross_entropy(rows: Sequence[Sequence[float]], classes: Sequence[int]) -> Wo
     template = " + ".join(templates)
     if len(rows) > 1:
         template = f"({template})/{len(rows)}"
-    named = "mean of log(sum(exp(y))) - y[class]"
+    named = "(log(exp(y).sum(-1)) - y[arange(len(y)), t]).mean()"
     return Worked(value / len(rows), template, tuple(numbers), abs(value) + 1, named)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 from dlcalc.formulas.layers.table import At, Index, Rule, Values, indices, rule
 from dlcalc.formulas.layers.worked import (
@@ -14,39 +15,55 @@ from dlcalc.formulas.layers.worked import (
     total,
 )
 
-#: The values that share a mean and a variance with an output, and a key for them.
-Group = Callable[[Index], tuple[Index, Callable[[], list[Index]]]]
+
+class Group(NamedTuple):
+    """The values that share a mean and a variance: a key, an index as NumPy writes it, they."""
+
+    key: Index
+    written: str
+    members: Callable[[], list[Index]]
+
+
+Grouping = Callable[[Index], Group]
 
 
 class _Statistics:
     """Means and variances, each worked out once."""
 
-    def __init__(self, at: At, group: Group) -> None:
+    def __init__(self, at: At, grouping: Grouping) -> None:
         self.at = at
-        self.group = group
+        self.grouping = grouping
         self.found: dict[Index, tuple[Worked, Worked]] = {}
 
     def __call__(self, index: Index) -> tuple[Worked, Worked]:
         """The mean and the variance that an output is normalised by."""
-        key, members = self.group(index)
+        key, written, members = self.grouping(index)
         if key not in self.found:
             values = [self.at.x.at(*place) for place in members()]
-            average = mean(values, len(values), "mean(those that share it)")
-            self.found[key] = average, _variance(values, average.value)
+            average = mean(values, len(values), f"{written}.mean()")
+            self.found[key] = average, _variance(values, average.value, f"{written}.var()")
         return self.found[key]
 
 
-def _variance(values: list[float], average: float) -> Worked:
+def _variance(values: list[float], average: float, named: str) -> Worked:
     value = total((x - average) ** 2 for x in values) / len(values)
     squares = " + ".join(["({} - {})**2"] * len(values))
     numbers = [number for x in values for number in (x, average)]
-    return Worked(value, f"({squares})/{len(values)}", tuple(numbers), value, "var(the same)")
+    return Worked(value, f"({squares})/{len(values)}", tuple(numbers), value, named)
 
 
 def _normalised(
-    x: float, average: Worked, variance: Worked, eps: float, scale: float | None, shift: float | None
+    x: float,
+    shared: tuple[Worked, Worked],
+    eps: float,
+    trained: tuple[float | None, float | None],
+    of: object = "",
 ) -> Worked:
-    """(x - mean)/sqrt(var + eps)*weight + bias, whichever of the two there are."""
+    """(x - mean)/sqrt(var + eps)*weight + bias, whichever of the last two there are.
+
+    ``of`` says whose mean it is, where there are several.
+    """
+    (average, variance), (scale, shift) = shared, trained
     deviation = root(variance.value + eps)
     value = quotient(x - average.value, deviation)
     size = quotient(abs(x) + abs(average.value), deviation)
@@ -57,7 +74,8 @@ def _normalised(
     if shift is not None:
         value, size = value + shift, size + abs(shift)
         template, numbers = f"{template} + {{}}", [*numbers, shift]
-    shown = _shown(("mean", average), ("var", variance))
+    whose = f"[{of}]" if of != "" else ""
+    shown = _shown((f"mean{whose}", average), (f"var{whose}", variance))
     return Worked(value, template, tuple(numbers), size, "", shown)
 
 
@@ -65,13 +83,17 @@ def _shown(*parts: tuple[str, Worked]) -> tuple[tuple[str, Worked], ...]:
     return tuple([part for part in parts if part[1].template])
 
 
-def _by_channel(at: At, *, whole_batch: bool) -> Group:
+def _by_channel(at: At, *, whole_batch: bool) -> Grouping:
     """All values of the same channel, of the batch or of the same example."""
     axis, sizes = at.channel_axis, at.x.sizes
 
-    def group(index: Index) -> tuple[Index, Callable[[], list[Index]]]:
+    def grouping(index: Index) -> Group:
         channel = index[axis]
         key = (channel,) if whole_batch else (index[0], channel)
+        places: list[object] = [":"] * len(sizes)
+        places[axis] = channel
+        if not whole_batch:
+            places[0] = index[0]
 
         def members() -> list[Index]:
             spans: list[range] = [range(n) for n in sizes]
@@ -80,9 +102,9 @@ def _by_channel(at: At, *, whole_batch: bool) -> Group:
                 spans[0] = range(index[0], index[0] + 1)
             return _over(spans)
 
-        return key, members
+        return Group(key, at.named(*places), members)
 
-    return group
+    return grouping
 
 
 def _over(spans: list[range]) -> list[Index]:
@@ -102,10 +124,9 @@ def by_channel(at: At) -> Rule:
 
     def element(index: Index) -> Worked:
         channel = index[at.channel_axis]
-        average, variance = _kept(at, channel) if kept else statistics(index)
-        scale = weight.at(channel) if weight else None
-        shift = bias.at(channel) if bias else None
-        return _normalised(at.x.at(*index), average, variance, layer.eps, scale, shift)
+        shared = _kept(at, channel) if kept else statistics(index)
+        trained = (weight.at(channel) if weight else None, bias.at(channel) if bias else None)
+        return _normalised(at.x.at(*index), shared, layer.eps, trained, channel)
 
     return Rule(element, 4)
 
@@ -127,8 +148,10 @@ def groups(at: At) -> Rule:
     weight, bias = at.tensors.get("weight"), at.tensors.get("bias")
     each = at.channels // layer.groups
 
-    def group(index: Index) -> tuple[Index, Callable[[], list[Index]]]:
+    def grouping(index: Index) -> Group:
         first = index[axis] // each * each
+        places: list[object] = [index[0], *[":"] * (len(at.x.sizes) - 1)]
+        places[axis] = f"{first}:{first + each}"
 
         def members() -> list[Index]:
             spans: list[range] = [range(n) for n in at.x.sizes]
@@ -136,29 +159,29 @@ def groups(at: At) -> Rule:
             spans[axis] = range(first, first + each)
             return _over(spans)
 
-        return (index[0], first), members
+        return Group((index[0], first), at.named(*places), members)
 
-    statistics = _Statistics(at, group)
+    statistics = _Statistics(at, grouping)
 
     def element(index: Index) -> Worked:
         channel = index[axis]
-        scale = weight.at(channel) if weight else None
-        shift = bias.at(channel) if bias else None
-        return _normalised(at.x.at(*index), *statistics(index), layer.eps, scale, shift)
+        trained = (weight.at(channel) if weight else None, bias.at(channel) if bias else None)
+        of = channel // each
+        return _normalised(at.x.at(*index), statistics(index), layer.eps, trained, of)
 
     return Rule(element, 4)
 
 
-def _last_axes(at: At) -> Group:
+def _last_axes(at: At) -> Grouping:
     """All values along the last axes."""
     last = at.layer.last
     sizes = at.x.sizes[-last:]
 
-    def group(index: Index) -> tuple[Index, Callable[[], list[Index]]]:
+    def grouping(index: Index) -> Group:
         row = index[:-last]
-        return row, lambda: [(*row, *place) for place in indices(sizes)]
+        return Group(row, at.named(*row), lambda: [(*row, *place) for place in indices(sizes)])
 
-    return group
+    return grouping
 
 
 def _trained(tensor: Values | None, index: Index) -> float | None:
@@ -171,8 +194,10 @@ def layer_norm(at: At) -> Rule:
     statistics, (weight, bias) = _Statistics(at, _last_axes(at)), _pair(at)
 
     def element(index: Index) -> Worked:
-        scale, shift = _trained(weight, index), _trained(bias, index)
-        return _normalised(at.x.at(*index), *statistics(index), at.layer.eps, scale, shift)
+        trained = (_trained(weight, index), _trained(bias, index))
+        row = index[: -at.layer.last]
+        of = ", ".join(map(str, row if at.batched else row[1:]))
+        return _normalised(at.x.at(*index), statistics(index), at.layer.eps, trained, of)
 
     return Rule(element, 4)
 
@@ -184,16 +209,16 @@ def _pair(at: At) -> tuple[Values | None, Values | None]:
 @rule("rmsnorm")
 def rmsnorm(at: At) -> Rule:
     """x/sqrt(mean(x^2) + eps) over the last axes, and a scale."""
-    weight, eps, group = at.tensors.get("weight"), at.layer.eps, _last_axes(at)
+    weight, eps, grouping = at.tensors.get("weight"), at.layer.eps, _last_axes(at)
     found: dict[Index, Worked] = {}
 
     def square(index: Index) -> Worked:
-        key, members = group(index)
+        key, written, members = grouping(index)
         if key not in found:
             values = [at.x.at(*place) for place in members()]
             value = total(x * x for x in values) / len(values)
             template = "(" + " + ".join(["({})**2"] * len(values)) + f")/{len(values)}"
-            found[key] = Worked(value, template, tuple(values), value, "mean(x**2)")
+            found[key] = Worked(value, template, tuple(values), value, f"({written}**2).mean()")
         return found[key]
 
     def element(index: Index) -> Worked:

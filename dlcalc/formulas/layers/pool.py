@@ -7,7 +7,15 @@ from itertools import product
 from math import inf, nan, prod
 
 from dlcalc.formulas.layers.table import At, Index, Rule, rule
-from dlcalc.formulas.layers.windows import all_taps, is_inside, kernel_size, taps, windows_of
+from dlcalc.formulas.layers.windows import (
+    Tap,
+    all_taps,
+    is_inside,
+    kernel_size,
+    spans,
+    taps,
+    windows_of,
+)
 from dlcalc.formulas.layers.worked import MAX_TERMS, Worked, mean, power, quotient, total
 from dlcalc.layers.window import each
 
@@ -15,7 +23,7 @@ from dlcalc.layers.window import each
 Members = Callable[[Index], list[Index]]
 
 
-def _greatest(values: list[float], named: str = "max(window)") -> Worked:
+def _greatest(values: list[float], named: str) -> Worked:
     if not values:
         return Worked(-inf)
     value = nan if any(v != v for v in values) else max(values)
@@ -48,9 +56,15 @@ def maxpool(at: At) -> Rule:
                 values.append(at.read(example, channel, tap.position))
             elif zeros and _within(tap.position, padded):
                 values.append(0.0)
-        return _greatest(values)
+        inside = taps(at, windows, position)
+        return _greatest(values, f"{_window(at, example, channel, inside)}.max()")
 
     return Rule(element, kernel_size(windows))
+
+
+def _window(at: At, example: int, channel: int, inside: list[Tap]) -> str:
+    """The values of a window as NumPy cuts them out."""
+    return at.spanned(example, channel, spans([tap.position for tap in inside]))
 
 
 def _within(position: Index, bounds: list[tuple[int, int]]) -> bool:
@@ -80,7 +94,8 @@ def avgpool(at: At) -> Rule | None:
         count = sum(_within(tap.position, reach) for tap in every) if counts else len(values)
         if not values and not counts:
             return Worked(0.0, "0")
-        return mean(values, count, "mean(window)")
+        named = f"{_window(at, example, channel, taps(at, windows, position))}.sum()/{count}"
+        return mean(values, count, named)
 
     return Rule(element, kernel_size(windows))
 
@@ -124,7 +139,7 @@ def stochasticpool(at: At) -> Rule:
         template = f"({squares})/({' + '.join(['{}'] * len(values))})"
         numbers = [number for x in values for number in (x, x)]
         value = quotient(total(x * x for x in values), whole)
-        return Worked(value, template, (*numbers, *values), abs(value), "sum(p*window)", shown)
+        return Worked(value, template, (*numbers, *values), abs(value), "", shown)
 
     return Rule(element, kernel_size(windows))
 
@@ -171,9 +186,10 @@ def _pooled(at: At, members: Members, cost: int, *, greatest: bool) -> Rule:
         else:
             example, channel, position = at.parted(index)
         values = [at.read(example, channel, place) for place in members(position)]
+        window = at.spanned(example, channel, spans(members(position)))
         if greatest:
-            return _greatest(values, f"max(x[{channel}])")
-        return mean(values, len(values), f"mean(x[{channel}])")
+            return _greatest(values, f"{window}.max()")
+        return mean(values, len(values), f"{window}.mean()")
 
     return Rule(element, cost)
 

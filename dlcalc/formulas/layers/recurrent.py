@@ -76,7 +76,9 @@ class _Cell(NamedTuple):
         for j in range(self.hidden):
             pairs = self.product("weight_ih", gate, j, x) + self.product("weight_hh", gate, j, h)
             entries.append(_curved(curve, _plus(weighted(pairs), self.biases(gate, j, *_BIASES))))
-        return Line(letter, f"{curve}({self._sum(letter)})", tuple(entries))
+        inside = self._sum(letter)
+        formula = f"tanh({inside})" if curve == "tanh" else f"1/(1 + exp(-({inside})))"
+        return Line(letter, formula, tuple(entries))
 
     def _sum(self, letter: str) -> str:
         bias = f" + b_{letter}" if any(name in self.tensors for name in _BIASES) else ""

@@ -70,6 +70,8 @@ class At(NamedTuple):
     convention: Convention
     layout: Layout
     training: bool
+    #: Whether names of values, as x[0, 1], begin with the example.
+    batched: bool = False
 
     @property
     def x(self) -> Values:
@@ -100,6 +102,19 @@ class At(NamedTuple):
     def channel_axis(self) -> int:
         """Along which axis the channels or features lie, the example being axis 0."""
         return len(self.x.sizes) - 1 if self.layout == "hwc" or len(self.x.sizes) < 3 else 1
+
+    def named(self, example: object, *places: object) -> str:
+        """How a part of the input is written: x[0, 1:3], or x for all of it."""
+        parts = [str(place) for place in ((example, *places) if self.batched else places)]
+        while parts and parts[-1] == ":":
+            parts.pop()
+        return f"x[{', '.join(parts)}]" if parts else "x"
+
+    def spanned(self, example: int, channels: object, spans: Sequence[str]) -> str:
+        """The same for channels and stretches of positions, in the order of the layout."""
+        if self.layout == "hwc":
+            return self.named(example, *spans, channels)
+        return self.named(example, channels, *spans)
 
     def parted(self, index: Index) -> tuple[int, int, Index]:
         """An index as example, channel and position."""

@@ -41,7 +41,7 @@ def convtranspose(at: At) -> Rule:
             for c in range(group * inputs, (group + 1) * inputs)
             for place in places
         ]
-        named = f"sum(weight[:, {own}]*those_that_reach_it)"
-        return weighted(pairs, bias.at(o) if bias else None, named)
+        # Inputs run against the kernel: no slice says it, so the products are always written out.
+        return weighted(pairs, bias.at(o) if bias else None)
 
     return Rule(element, inputs * kernel_size(windows))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import product
 from typing import NamedTuple
 
@@ -42,6 +42,20 @@ def is_inside(position: Index, sides: Index) -> bool:
 def taps(at: At, windows: tuple[Window, ...], output: Index) -> list[Tap]:
     """The positions of the window of an output at which there is an input."""
     return [tap for tap in all_taps(at, windows, output) if is_inside(tap.position, at.sides)]
+
+
+def spans(places: Iterable[Index]) -> list[str]:
+    """Places that fill a box, evenly apart, as the slices that cut it out, axis by axis.
+
+    >>> spans([(0, 1), (0, 3), (1, 1), (1, 3)])
+    ['0:2', '1:4:2']
+    """
+    found = []
+    for axis in zip(*places, strict=True):
+        steps = sorted(set(axis))
+        step = steps[1] - steps[0] if len(steps) > 1 else 1
+        found.append(f"{steps[0]}:{steps[-1] + 1}" + (f":{step}" if step > 1 else ""))
+    return found
 
 
 def kernel_size(windows: tuple[Window, ...]) -> int:
