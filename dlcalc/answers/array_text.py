@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from math import prod
 
+from dlcalc.formulas.layers.table import Flat
 from dlcalc.layers.shape import sizes_text
 
 #: Digits of a number for people, and whole numbers that they read in full.
@@ -48,9 +49,7 @@ def literal(sizes: Sequence[int], flat: Iterable[float], digits: int | None = No
     return texts[0] if texts else "[]"
 
 
-def lines(
-    sizes: Sequence[int], flat: Sequence[float], digits: int = DIGITS, room: int = ROOM
-) -> list[str]:
+def lines(sizes: Sequence[int], flat: Flat, digits: int = DIGITS, room: int = ROOM) -> list[str]:
     """An array as lines of aligned numbers, one for each row of its last axis.
 
     Arrays of more axes have the index of each matrix before it; those that are too
@@ -63,7 +62,9 @@ def lines(
     rows = prod(sizes[:-1])
     if rows > LINES or 2 * last > room:
         return [summary(sizes, flat, digits)]
-    cells = [[shown(float(x), digits) for x in flat[i * last : (i + 1) * last]] for i in range(rows)]
+    cells = [
+        [shown(float(x), digits) for x in flat[i * last : (i + 1) * last]] for i in range(rows)
+    ]
     widths = [max(len(row[c]) for row in cells) for c in range(last)]
     found = ["  ".join(map(str.rjust, row, widths)) for row in cells]
     if prod(sizes[:-2]) > 1:
@@ -87,7 +88,7 @@ def _labelled(sizes: Sequence[int], rows: list[str]) -> list[str]:
     return [f"{label:{width}}  {row}" for label, row in zip(labels, rows, strict=True)]
 
 
-def summary(sizes: Sequence[int], flat: Sequence[float], digits: int = DIGITS) -> str:
+def summary(sizes: Sequence[int], flat: Flat, digits: int = DIGITS) -> str:
     """The sizes of an array, its least, mean and greatest number; what is not finite counted.
 
     >>> summary((2, 2), [1.0, 2.0, 3.0, float("nan")])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from dlcalc.answers.counting import count, sums
 from dlcalc.answers.forward_backward import Asked, Backward, Point, asked
@@ -24,10 +24,11 @@ from dlcalc.answers.forward_weights import Origin, Saved, assignments, fill, loa
 from dlcalc.answers.network import named_convention
 from dlcalc.answers.remarks import remarks, walk
 from dlcalc.answers.shape import traced as traced_shapes
+from dlcalc.answers.train_net import LOGITS
 from dlcalc.errors import InputError, NotationError, Source
 from dlcalc.layers.convention import Convention
 from dlcalc.layers.shape import Layout, Shape
-from dlcalc.nets.parser import Net, Network, parse, parse_file
+from dlcalc.nets.parser import Net, Network, parse, parse_file, unroll
 from dlcalc.nets.trace import Step
 from dlcalc.numbers import Numbers
 from dlcalc.result import Finding
@@ -41,14 +42,14 @@ if TYPE_CHECKING:
 MAX_HELD, MAX_PRODUCTS = 300_000_000, 30_000_000_000
 _RECURRENT = ("rnn", "lstm", "gru")
 # Products in all the forward passes that a check of gradients makes, about.
-_CHECKING = 1_000_000_000
+_CHECKING = 100_000_000
 
 
 def forward(
     data: object,
     *words: str,
     weights: str | None = None,
-    set: Iterable[str] | Mapping[str, Any] = (),  # noqa: A002
+    set: Iterable[str] | Mapping[str, Any] = (),
     seed: int | None = None,
     initialiser: str = "default",
     batch: bool = False,
@@ -98,18 +99,20 @@ def forward(
     findings += run.trace_findings(items, traces)
     extra = Extra(
         origin,
-        run.drawn(origin),
+        run.tensors(),
         (*findings, *(back.findings if back else ())),
         tuple(left_out),
         back,
         traces,
         {"like": convention.name, "training": training, "flip": flip},
-        tuple(_notes(read, found, steps, convention, saved, output)),
+        tuple(_notes(read, found, steps, convention, saved, output, network, wanted)),
     )
     return ForwardResult(read, run.x, items, output, extra, digits)
 
 
-def _network(words: tuple[str, ...], file: str | None, layout: Layout, saved: Saved | None) -> Network:
+def _network(
+    words: tuple[str, ...], file: str | None, layout: Layout, saved: Saved | None
+) -> Network:
     """The net of the words, of a file, or of a saved training."""
     network = parse(Source(" ".join(words)), layout=layout)
     if file is not None:
@@ -139,7 +142,10 @@ def _refuse_large(
     steps: tuple[Step, ...], convention: Convention, batch: int, *, backwards: bool
 ) -> None:
     held = sums(count(steps, convention))
-    values, products = held.parameters + held.activations * batch, held.macs(("attention", "masked"))
+    values, products = (
+        held.parameters + held.activations * batch,
+        held.macs(("attention", "masked")),
+    )
     if not isinstance(values, int) or not isinstance(products, int):
         raise InputError("the net has sizes that are not known")
     values *= 2 if backwards else 1
@@ -165,9 +171,7 @@ def _refuse_unused(steps: tuple[Step, ...], *, flip: bool, trace: bool) -> None:
 class _Run:
     """A net at work on DATA."""
 
-    def __init__(
-        self, net: Net, steps: tuple[Step, ...], read: Reading, setting: Setting
-    ) -> None:
+    def __init__(self, net: Net, steps: tuple[Step, ...], read: Reading, setting: Setting) -> None:
         import numpy as np
 
         self.net, self.steps, self.read, self.setting = net, steps, read, setting
@@ -210,10 +214,6 @@ class _Run:
                 self._turn(self.program.tensors[name].value)
         return origin
 
-    def drawn(self, origin: Origin) -> dict[str, Array]:
-        """The tensors that nobody gave, by name."""
-        return {name: self.program.tensors[name].value for name in origin.drawn}
-
     def _kernels(self) -> list[str]:
         """The weights of convolutions."""
         return [
@@ -224,7 +224,9 @@ class _Run:
 
     @staticmethod
     def _turn(kernel: Array) -> None:
-        kernel[...] = kernel[(slice(None), slice(None), *[slice(None, None, -1)] * (kernel.ndim - 2))].copy()
+        kernel[...] = kernel[
+            (slice(None), slice(None), *[slice(None, None, -1)] * (kernel.ndim - 2))
+        ].copy()
 
     def forward(self) -> tuple[list[Item], Array]:
         """Run it; every layer at work, and the output."""
@@ -237,13 +239,14 @@ class _Run:
         with np.errstate(all="ignore"):
             program.forward()
         trail = iter([(name, value.data.copy()) for name, _, value in program.trail])
-        items, output = lay_out(self.steps, trail, self.x, self._tensors(), self.setting)
+        everything = {**self.tensors(), **program.starts}
+        items, output = lay_out(self.steps, trail, self.x, everything, self.setting)
         return items, output
 
-    def _tensors(self) -> dict[str, Array]:
+    def tensors(self) -> dict[str, Array]:
         """All tensors by name, kept ones as they were before the forward pass."""
         trained = {name: tensor.value for name, tensor in self.program.tensors.items()}
-        return {**trained, **self.statistics, **self.program.starts}
+        return {**trained, **self.statistics}
 
     def _twin(self, dtype: Any) -> Program:
         twin = self._program(dtype, backwards=False)
@@ -331,11 +334,23 @@ def _notes(
     convention: Convention,
     saved: Saved | None,
     output: Array,
+    network: Network,
+    wanted: Asked | None,
 ) -> list[str]:
     from numpy import isfinite
 
     notes = [read.note] if read.note else []
     notes += remarks(read.shape, steps, convention)
+    ending = steps[-1].node.layer.words[0] if steps else ""
+    if wanted is not None and LOGITS.get(wanted.loss) == ending:
+        loss = wanted.loss.replace("_", "-")
+        notes.append(f"{loss} takes logits and applies {ending} itself, but the net ends in it")
+    if (
+        saved is not None
+        and saved.net
+        and " ".join(node.text for node, _ in unroll(network.net)) != saved.net.split(" ", 1)[1]
+    ):
+        notes.append(f"the tensors were trained as those of {saved.net}")
     if saved is not None and saved.scaled:
         notes.append("the training saw z-scores of its columns: give DATA likewise")
     lost = sum(1 for x in found.values if x - x != 0)

@@ -102,7 +102,9 @@ def run(wanted: Asked, at: Point, output: Array) -> Backward:
     else:
         given = np.ones_like(output)
         if wanted.cotangent is not None:
-            flat = fitted(numbers(wanted.cotangent, "--cotangent"), output.shape, "the output", "--cotangent")
+            flat = fitted(
+                numbers(wanted.cotangent, "--cotangent"), output.shape, "the output", "--cotangent"
+            )
             given = np.reshape(flat, output.shape)
         program.output.cotangent[...] = given
         value = float(np.sum(given * output))
@@ -115,7 +117,9 @@ def run(wanted: Asked, at: Point, output: Array) -> Backward:
     return Backward(wanted.loss, value, formula, cotangent, gradients, tuple(findings))
 
 
-def _at_loss(wanted: Asked, program: Program, layout: str) -> tuple[float, Worked | None, Array, int]:
+def _at_loss(
+    wanted: Asked, program: Program, layout: str
+) -> tuple[float, Worked | None, Array, int]:
     """The loss of the output, its formula, its target, the axis of its classes."""
     import numpy as np
 

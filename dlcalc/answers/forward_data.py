@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
+from re import fullmatch
 from typing import NamedTuple
 
 from dlcalc.errors import InputError, abridged
@@ -39,12 +40,25 @@ def numbers(data: object, name: str = "DATA") -> Numbers:
     (2, 2)
     """
     if isinstance(data, str):
-        found = read(data, name)
+        try:
+            found = read(data, name)
+        except InputError as error:
+            error.mend = error.mend or _mend(data, name)
+            raise
     else:
         found = _nested(data, name)
     if not found.values:
         raise InputError(f"{name} is empty")
     return found
+
+
+def _mend(word: str, name: str) -> str:
+    """What was probably meant by a word that is neither numbers nor a file."""
+    if name != "DATA" or word.lstrip().startswith("["):
+        return ""
+    if fullmatch(r"[0-9]+(x[0-9]+)*", word):
+        return "DATA is numbers, not their sizes: 1,2,3 or '[[1,2],[3,4]]', or a file."
+    return "DATA stands before the net: 1,2,3 or '[[1,2],[3,4]]', a CSV or .npy file, or -."
 
 
 def _nested(data: object, name: str) -> Numbers:
@@ -62,7 +76,9 @@ def _nested(data: object, name: str) -> Numbers:
     return Numbers(array.shape, array.ravel().tolist())
 
 
-def reading(found: Numbers, net: Net, asked: Shape | None, layout: Layout, batched: bool) -> Reading:
+def reading(
+    found: Numbers, net: Net, asked: Shape | None, layout: Layout, batched: bool
+) -> Reading:
     """DATA as the examples that a net takes.
 
     ``asked`` is the INPUT that was written before the net; without it the first layer
@@ -82,7 +98,8 @@ def reading(found: Numbers, net: Net, asked: Shape | None, layout: Layout, batch
         return Reading(Shape(sizes, layout), batch, found.values, batched, None, note)
     place = len(sizes) if added == -1 else 0
     whole = (*sizes[:place], 1, *sizes[place:])
-    note = f"the {sizes_text(sizes)} numbers are read as {own}: {sizes_text(whole)}"
+    what = "number is" if prod(sizes) == 1 else f"{sizes_text(sizes)} numbers are"
+    note = f"the {what} read as {own}: {sizes_text(whole)}"
     return Reading(Shape(whole, layout), batch, found.values, batched, added, note)
 
 
@@ -156,7 +173,9 @@ def fitted(found: Numbers, sizes: tuple[int, ...], name: str, what: str) -> list
     given = found.sizes
     if given == sizes or _squeezed(given) == _squeezed(sizes):
         return found.values
-    shown = "a single number" if not sizes else f"sizes {sizes_text(sizes)}"
+    # Where there is one example, nobody wrote its axis.
+    own = sizes[1:] if len(sizes) > 1 and sizes[0] == 1 else sizes
+    shown = f"sizes {sizes_text(own)}" if own else "a single number"
     raise InputError(f"{abridged(name)} has {shown}, but {what} has {sizes_text(given)}")
 
 

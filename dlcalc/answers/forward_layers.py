@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 #: Relative difference up to which two computations in double precision agree.
 TOLERANCE = 1e-9
 #: Numbers that formulas may read for a layer's shown outputs, and for one verification.
+_AS_LIST = 200_000
 _SHOWN_COST, VERIFY_COST = 300_000, 1_500_000
 
 
@@ -108,7 +109,9 @@ def lay_out(
 
 def values(array: Array) -> Values:
     """An array as formulas read it."""
-    return Values(tuple(map(int, array.shape)), array.ravel())
+    flat = array.ravel()
+    # Numbers of a list are read several times faster, and take several times the memory.
+    return Values(array.shape, flat.tolist() if flat.size <= _AS_LIST else flat)
 
 
 def _own(tensors: Mapping[str, Array], name: str) -> dict[str, Values]:
@@ -154,7 +157,9 @@ def agreement(layer: Laid, budget: int) -> Agreement | None:
         found = float(flat[place])
         if not worked.agrees(found, TOLERANCE):
             where = ", ".join(map(str, unraveled(place, layer.output.shape)[1:]))
-            wrong = f"{layer.name}: y[{where}] is {found:.9g}, but {worked.value:.9g} by its formula"
+            wrong = (
+                f"{layer.name}: y[{where}] is {found:.9g}, but {worked.value:.9g} by its formula"
+            )
             return Agreement(layer, len(places), difference, wrong)
         scale = max(abs(found), worked.size)
         if found == found and scale and worked.value != found:

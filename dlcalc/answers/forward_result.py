@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from re import findall, split
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dlcalc.answers.array_text import DIGITS, ROOM, full, lines, literal, shown, summary
@@ -25,28 +26,35 @@ if TYPE_CHECKING:
 _ALL = 6
 #: Numbers that a JSON document holds of all layers before the last.
 _IN_JSON = 2_000_000
-_WIDTH = 78
+# Columns of a terminal that an answer fills, and of its labels.
+_WIDTH, _LABEL = 76, 26
 
 
 class Extra(NamedTuple):
     """What an answer holds besides the layers."""
 
     origin: Origin
-    #: The tensors that were drawn, by name.
-    drawn: dict[str, Array] = {}
-    findings: tuple[Finding, ...] = ()
-    left_out: tuple[str, ...] = ()
-    backward: Backward | None = None
-    traces: dict[str, list[Moment]] = {}
-    settings: dict[str, object] = {}
-    notes: tuple[str, ...] = ()
+    #: All tensors by name, as they were used.
+    tensors: dict[str, Array]
+    findings: tuple[Finding, ...]
+    left_out: tuple[str, ...]
+    backward: Backward | None
+    traces: dict[str, list[Moment]]
+    settings: dict[str, object]
+    notes: tuple[str, ...]
 
 
 class ForwardResult(Result):
     """Numbers on their way through a net. Its value is the output, as nested lists."""
 
     def __init__(
-        self, read: Reading, x: Array, items: list[Item], output: Array, extra: Extra, digits: int = DIGITS
+        self,
+        read: Reading,
+        x: Array,
+        items: list[Item],
+        output: Array,
+        extra: Extra,
+        digits: int = DIGITS,
     ) -> None:
         self.read, self.x, self.items, self.extra, self.digits = read, x, items, extra, digits
         self.output = _in_frame(output, x, read)
@@ -66,8 +74,6 @@ class ForwardResult(Result):
 
     def meets(self, expected: str) -> bool:
         """Whether the output is the expected one, each number to the digits written."""
-        from re import findall
-
         try:
             found = parse(expected, "--expect") if "[" in expected else None
         except InputError as error:
@@ -76,17 +82,20 @@ class ForwardResult(Result):
         sizes = found.sizes if found else (len(texts),)
         if sizes != self.output.shape:
             return False
-        return all(meets(float(x), text) for x, text in zip(self.output.ravel(), texts, strict=True))
+        return all(
+            meets(float(x), text) for x, text in zip(self.output.ravel(), texts, strict=True)
+        )
 
     def blocks(self) -> list[Block]:
-        """The input, each layer's numbers and formulas, gradients, what was verified, the output."""
+        """The input, each layer's numbers and formulas, gradients, findings, the output."""
         x = _examples(self.x, self.read)
-        rows = self._labelled("input", x.shape, self._lines(x))
+        room = _WIDTH - max(map(len, [label for item in self.items for label in _labels(item)]))
+        rows = _labelled(["input"], x.shape, self._lines(x, room))
         for item in self.items:
             if isinstance(item, Mark):
-                rows.append(Row(("  " * item.depth + item.text, "")))
+                rows += [Row((label, "")) for label in _labels(item)]
             else:
-                rows += self._layer(item)
+                rows += self._layer(item, room)
         end = [finding.row for finding in (*self._broken, *self.extra.findings)]
         end += [Row(("unverified", text), "aside") for text in self.extra.left_out]
         end.append(Row(("output", self._answer()), "answer"))
@@ -96,13 +105,15 @@ class ForwardResult(Result):
     def _weights(self) -> list[Row]:
         """Where the tensors came from, and those that were drawn, if they are small."""
         rows = [Row(("weights", text), "aside") for text in self.extra.origin.rows()]
-        few = len(self.extra.drawn) <= NAMED
-        for name, array in self.extra.drawn.items() if few else ():
-            rows += [row._replace(role="aside") for row in self._array(f"  {name}", array)]
+        drawn = self.extra.origin.drawn
+        for name in drawn if len(drawn) <= NAMED else ():
+            array = self._array(f"  {name}", self.extra.tensors[name])
+            rows += [row._replace(role="aside") for row in array]
         return rows
 
     def _array(self, label: str, array: Array) -> list[Row]:
-        return self._labelled(label, array.shape, self._lines(array, len(label)))
+        room = max(_WIDTH - len(label), ROOM // 2)
+        return _labelled([label], array.shape, self._lines(array, room))
 
     def _answer(self) -> str:
         if self.output.size > 64:
@@ -111,28 +122,16 @@ class ForwardResult(Result):
         # Long ones must be able to wrap on a terminal.
         return text if len(text) <= ROOM else text.replace(",", ", ")
 
-    def _lines(self, array: Array, label: int = 12) -> list[str]:
-        return lines(array.shape, array.ravel(), self.digits, _WIDTH - max(label, 8))
+    def _lines(self, array: Array, room: int) -> list[str]:
+        return lines(array.shape, array.ravel(), self.digits, room)
 
-    def _layer(self, item: Laid) -> list[Row]:
-        label = "  " * item.depth + ("]" if item.step.branches else item.step.node.text)
+    def _layer(self, item: Laid, room: int) -> list[Row]:
         output, formulas = _examples(item.output, self.read), self._formulas[item.name]
         own = formulas.texts(self.digits)
-        content = [] if formulas.whole and output.ndim == 1 else self._lines(output, len(label))
+        content = [] if formulas.whole and output.ndim == 1 else self._lines(output, room)
         if item.name in self.extra.traces:
             own = texts(self.extra.traces[item.name], self.read.batched, self.digits)
-        return self._labelled(label, output.shape, content + own)
-
-    def _labelled(self, label: str, sizes: Sequence[object], content: list[str]) -> list[Row]:
-        """Lines beside a label, the sizes of an array of several axes below it."""
-        names = [label]
-        if len(sizes) > 1 and not content[0].startswith(f"{_sizes(sizes)}, "):
-            indent = " " * (len(label) - len(label.lstrip()))
-            names.append(f"{indent}{_sizes(sizes)}")
-        height = max(len(names), len(content))
-        names += [""] * (height - len(names))
-        content = content + [""] * (height - len(content))
-        return [Row((name, text)) for name, text in zip(names, content, strict=True)]
+        return _labelled(_labels(item), output.shape, content + own)
 
     def _gradients(self) -> list[Row]:
         back = self.extra.backward
@@ -168,6 +167,7 @@ class ForwardResult(Result):
                 if isinstance(item, Laid)
             ],
             "weights": self.extra.origin.document(),
+            "tensors": self._tensors(),
         }
         if self.extra.backward is not None:
             document["backward"] = _backward_document(self.extra.backward, self.read)
@@ -175,12 +175,23 @@ class ForwardResult(Result):
         if findings or self.extra.left_out:
             document["verification"] = {
                 "passed": all(f.passed for f in findings if f.counts),
-                **{f.name: {"passed": f.passed, "found": f.sentence, **f.document} for f in findings},
+                **{
+                    f.name: {"passed": f.passed, "found": f.sentence, **f.document}
+                    for f in findings
+                },
                 "left_out": list(self.extra.left_out),
             }
         if self.notes:
             document["notes"] = list(self.notes)
         return document
+
+    def _tensors(self) -> dict[str, object]:
+        """All tensors by name; those of large nets are left out."""
+        tensors = self.extra.tensors
+        held = sum(array.size for array in tensors.values())
+        return {
+            name: _nested(array) if held <= _IN_JSON else None for name, array in tensors.items()
+        }
 
     def _document(self, item: Laid, whole: bool) -> dict[str, object]:
         output = _examples(item.output, self.read)
@@ -197,6 +208,32 @@ class ForwardResult(Result):
         if item.name in self.extra.traces:
             document["trace"] = documents(self.extra.traces[item.name])
         return document
+
+
+def _labels(item: Item) -> list[str]:
+    """The label of a layer or a bracket, broken behind commas if it is long."""
+    text = item.text if isinstance(item, Mark) else item.step.node.text
+    indent = "  " * item.depth
+    if isinstance(item, Laid) and item.step.branches:
+        text = "]"
+    found = [indent]
+    for piece in split(r"(?<=,)", text):
+        if found[-1].strip() and len(found[-1] + piece) > _LABEL:
+            found.append(f"{indent}  ")
+        found[-1] += piece
+    return found
+
+
+def _labelled(labels: list[str], sizes: Sequence[object], content: list[str]) -> list[Row]:
+    """Lines beside a label, the sizes of an array of several axes below it."""
+    names = list(labels)
+    if len(sizes) > 1 and not content[0].startswith(f"{_sizes(sizes)}, "):
+        indent = " " * (len(labels[0]) - len(labels[0].lstrip()))
+        names.append(f"{indent}{_sizes(sizes)}")
+    height = max(len(names), len(content))
+    names += [""] * (height - len(names))
+    content = content + [""] * (height - len(content))
+    return [Row((name, text)) for name, text in zip(names, content, strict=True)]
 
 
 def _backward_document(back: Backward, read: Reading) -> dict[str, object]:

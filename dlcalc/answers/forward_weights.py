@@ -150,7 +150,12 @@ def fill(
             sizes = tuple(map(int, target.shape))
             target[...] = np.reshape(fitted(value, sizes, name, "its value"), sizes)
     return Origin(
-        tuple(given), tuple(loaded), tuple(missing), saved.path if saved else "", initialiser, seed or 0
+        tuple(given),
+        tuple(loaded),
+        tuple(missing),
+        saved.path if saved else "",
+        initialiser,
+        seed or 0,
     )
 
 

@@ -12,7 +12,9 @@ from dlcalc.result import Result
 
 _OPTIONS = (
     click.option("--weights", metavar="FILE.npz", help="Tensors by name, or a saved training."),
-    click.option("--set", "set", multiple=True, metavar="NAME=VALUE", help="One tensor; repeatable."),
+    click.option(
+        "--set", "set", multiple=True, metavar="NAME=VALUE", help="One tensor; repeatable."
+    ),
     click.option("--seed", type=int, metavar="N", help="Of what is drawn.  [default: 0]"),
     click.option("--initialiser", metavar="NAME", default="default", help="How it is drawn."),
     click.option("--batch", is_flag=True, help="The first axis of DATA counts examples."),
@@ -25,8 +27,12 @@ _OPTIONS = (
     click.option("--verify", is_flag=True, help="All outputs by scalar formulas as well."),
     click.option("--digits", type=int, default=6, metavar="N", help="Significant digits shown."),
     click.option("-f", "--file", metavar="FILE", help="Read the net from a file."),
-    click.option("--layout", type=click.Choice(["chw", "hwc"]), default="chw", help="Channels first or last."),
-    click.option("--like", type=click.Choice(list(CONVENTIONS)), default="torch", help="Whose rules."),
+    click.option(
+        "--layout", type=click.Choice(["chw", "hwc"]), default="chw", help="Channels first or last."
+    ),
+    click.option(
+        "--like", type=click.Choice(list(CONVENTIONS)), default="torch", help="Whose rules."
+    ),
 )
 
 

@@ -21,7 +21,9 @@ _BROKEN = (ValueError, KeyError, TypeError, EOFError, SyntaxError, RecursionErro
 _UNREADABLE = (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError)
 
 
-def read_arrays(path: str, kind: str = "an .npz file", writer: str = "numpy.savez") -> dict[str, Array]:
+def read_arrays(
+    path: str, kind: str = "an .npz file", writer: str = "numpy.savez"
+) -> dict[str, Array]:
     """The arrays of a file by their names; ``kind`` and ``writer`` say in messages what it is.
 
     A small file may say that it holds a large one: sizes are looked at before
@@ -60,5 +62,9 @@ def _array(data: bytes, name: str) -> Array:
         raise InputError(f"{name} holds Python objects, which are never read")
     if math.prod(shape) * kind.itemsize != len(data) - file.tell():
         raise InputError(f"{name} is not as long as its header says")
-    flat = np.frombuffer(data, kind, math.prod(shape), file.tell()) if len(data) > file.tell() else np.zeros(0, kind)
+    flat = (
+        np.frombuffer(data, kind, math.prod(shape), file.tell())
+        if len(data) > file.tell()
+        else np.zeros(0, kind)
+    )
     return flat.reshape(shape, order="F" if column_major else "C").copy(order="C")

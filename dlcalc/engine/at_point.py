@@ -15,6 +15,7 @@ import numpy as np
 from dlcalc.engine.criterion import Criterion
 from dlcalc.engine.derivative import CentralDifference, ComplexStep, Point, Runner, Slope
 from dlcalc.engine.operation import Array, Value, find
+from dlcalc.engine.points import signs
 from dlcalc.engine.program import Program
 
 #: Relative errors that pass, beside what the witness itself may be off by.
@@ -78,6 +79,7 @@ def check_here(
         for place in _chosen(count, min(most, _ENTRIES)):
             found.look(name, tuple(int(i) for i in np.unravel_index(place, sizes)), start + place)
         start += count
+    found.look_along(start)
     return Gradients(
         witness.method, found.error, found.worst, found.looked_at, start, found.undecided
     )
@@ -112,6 +114,18 @@ class _Found:
             error = np.inf
         if error > self.error:
             self.error, self.worst = error, f"{name}[{', '.join(map(str, entry))}]"
+
+    def look_along(self, count: int) -> None:
+        """Compare along a direction that moves every entry: no wrong one hides from it."""
+        direction = np.zeros(self.gradient.size)
+        direction[:count] = signs(np.random.default_rng(0), (count,))
+        slope = self.witness.along(self.point, direction)
+        size = float(np.sum(np.abs(self.gradient * direction)))
+        if slope.bend is not None or not size:
+            return
+        apart = abs(float(np.dot(self.gradient, direction)) - slope.value) - 100 * slope.noise
+        if apart / size > self.error:
+            self.error, self.worst = apart / size, "the sum along random signs"
 
 
 def _chosen(count: int, most: int) -> list[int]:

@@ -140,7 +140,7 @@ for _word, _curve in _CURVES.items():
 def prelu(at: At) -> Rule:
     """For x > 0 x, else w*x: one slope w, or one for each channel or each value."""
     weight = at.tensors["weight"]
-    shared, whole = weight.count == 1, weight.sizes == at.x.sizes[1:]
+    shared, whole = weight.size == 1, weight.sizes == at.x.sizes[1:]
 
     def element(index: Index) -> Worked:
         x = at.x.at(*index)

@@ -13,7 +13,7 @@ def dense(at: At) -> Rule | None:
     if weight is None:
         return None
     if at.convention.dense_flattens:
-        x = x.reshaped(at.batch, x.count // at.batch)
+        x = x.reshaped(at.batch, x.size // at.batch)
     inputs = x.sizes[-1]
 
     def element(index: Index) -> Worked:

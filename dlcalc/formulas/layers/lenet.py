@@ -45,6 +45,12 @@ def rbf(at: At) -> Rule:
         value = total((x - w) ** 2 for x, w in pairs)
         template = " + ".join(["({} - {})**2"] * len(pairs))
         numbers = [number for pair in pairs for number in pair]
-        return Worked(value, template, tuple(numbers), value, f"(({at.named(example)} - weight[{o}])**2).sum()")
+        return Worked(
+            value,
+            template,
+            tuple(numbers),
+            value,
+            f"(({at.named(example)} - weight[{o}])**2).sum()",
+        )
 
     return Rule(element, inputs)

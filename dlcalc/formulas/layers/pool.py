@@ -181,10 +181,9 @@ def _all(at: At) -> Members:
 
 def _pooled(at: At, members: Members, cost: int, *, greatest: bool) -> Rule:
     def element(index: Index) -> Worked:
-        if len(index) == 2:  # Global pooling that drops its axes.
-            example, channel, position = index[0], index[1], ()
-        else:
-            example, channel, position = at.parted(index)
+        # Global pooling may drop its axes, and then there is no position.
+        dropped: tuple[int, int, Index] = (index[0], index[1], ())
+        example, channel, position = dropped if len(index) == 2 else at.parted(index)
         values = [at.read(example, channel, place) for place in members(position)]
         window = at.spanned(example, channel, spans(members(position)))
         if greatest:

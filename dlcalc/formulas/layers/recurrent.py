@@ -143,7 +143,9 @@ def _gru(cell: _Cell, x: Vector, h: Vector, c: Vector) -> tuple[Line, ...]:
     r, z = cell.gate("r", 0, "sigmoid", x, h), cell.gate("z", 1, "sigmoid", x, h)
     n = _candidate_after(cell, x, h, r.values) if cell.after else _candidate(cell, x, h, r.values)
     entries = [
-        Worked((1 - z_j) * n_j + z_j * h_j, "(1 - {})*{} + {}*{}", (z_j, n_j, z_j, h_j), 1 + abs(h_j))
+        Worked(
+            (1 - z_j) * n_j + z_j * h_j, "(1 - {})*{} + {}*{}", (z_j, n_j, z_j, h_j), 1 + abs(h_j)
+        )
         for z_j, n_j, h_j in zip(z.values, n.values, h, strict=True)
     ]
     return r, z, n, Line("h", "(1 - z)*n + z*h", tuple(entries))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from importlib import import_module
 from math import prod
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from dlcalc.formulas.layers.worked import Worked
 from dlcalc.layers.base import Layer
@@ -14,6 +14,19 @@ from dlcalc.layers.convention import Convention
 from dlcalc.layers.shape import Layout, Shape
 
 Index = tuple[int, ...]
+
+
+class Flat(Protocol):
+    """Numbers one behind the other: a list, or an array of one axis."""
+
+    def __getitem__(self, index: Any, /) -> Any:
+        """One of them, or a slice."""
+
+    def __len__(self) -> int:
+        """How many they are."""
+
+    def __iter__(self) -> Iterator[Any]:
+        """Each in turn."""
 
 
 class Values(NamedTuple):
@@ -24,7 +37,7 @@ class Values(NamedTuple):
     """
 
     sizes: tuple[int, ...]
-    flat: Sequence[float]
+    flat: Flat
 
     def at(self, *index: int) -> float:
         """The number at an index."""
@@ -35,11 +48,11 @@ class Values(NamedTuple):
 
     def reshaped(self, *sizes: int) -> Values:
         """The same numbers under other sizes."""
-        assert prod(sizes) == prod(self.sizes)
+        assert prod(sizes) == self.size
         return Values(sizes, self.flat)
 
     @property
-    def count(self) -> int:
+    def size(self) -> int:
         """How many numbers there are."""
         return prod(self.sizes)
 
