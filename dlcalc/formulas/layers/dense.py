@@ -19,7 +19,8 @@ def dense(at: At) -> Rule | None:
     def element(index: Index) -> Worked:
         *row, o = index
         pairs = [(weight.at(o, i), x.at(*row, i)) for i in range(inputs)]
-        named = f"(weight[{o}]*{at.named(*row)}).sum()" + (f" + bias[{o}]" if bias else "")
+        read = at.named(*row) + (".ravel()" if len(at.x.sizes) > len(x.sizes) else "")
+        named = f"(weight[{o}]*{read}).sum()" + (f" + bias[{o}]" if bias else "")
         return weighted(pairs, bias.at(o) if bias else None, named)
 
     return Rule(element, inputs)

@@ -42,6 +42,8 @@ class Worked(NamedTuple):
         """Whether another computation of the same number comes to this one, but for rounding."""
         if self.value == other or (self.value != self.value and other != other):
             return True
+        if math.isinf(self.value) or math.isinf(other):
+            return False
         # What rounds to 0 on one way and to the least number on the other is no disagreement.
         room = tolerance * max(self.size, abs(self.value)) + 1e-300
         return abs(self.value - other) <= room
