@@ -50,7 +50,7 @@ _dlcalc() {
             __dlcalc_offer "${option%%:*}"
         done
     elif [[ -z $command ]]; then
-        __dlcalc_offer shape params train-toy layers zoo
+        __dlcalc_offer shape params train-toy forward layers zoo
     else
         __dlcalc_operand
     fi
@@ -126,6 +126,10 @@ __dlcalc_table() {
         train-toy)
             options='--samples:text --noise:text --seed:text --data:file --target:text --validation:text --loss:text --optimizer:text --lr:text --momentum:text --batch:text --epochs:text --schedule:text --l1:text --proximal: --l2:text --decay:text --clip-norm:text --clip-value:text --early-stopping:text --initialiser:text --dtype:=float64,float32 --save:file --resume:file --expect-accuracy:text --expect-loss:text --json: -q: --quiet: --expect:text --color:=auto,always,never -h: --help:'
             kinds='net+'
+            ;;
+        forward)
+            options='--weights:file --set:text --seed:text --initialiser:text --batch: --training: --flip: --backward:text --target:text --cotangent:text --trace: --verify: --digits:text -f:file --file:file --layout:=chw,hwc --like:=torch,keras,tf,onnx,onnx21,caffe --json: -q: --quiet: --expect:text --color:=auto,always,never -h: --help:'
+            kinds='text net+'
             ;;
         layers)
             options='--json: -q: --quiet: --color:=auto,always,never -h: --help:'

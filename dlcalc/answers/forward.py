@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 from dlcalc.answers.counting import count, sums
@@ -28,7 +29,7 @@ from dlcalc.answers.train_net import LOGITS
 from dlcalc.errors import InputError, NotationError, Source
 from dlcalc.layers.convention import Convention
 from dlcalc.layers.shape import Layout, Shape
-from dlcalc.nets.parser import Net, Network, parse, parse_file, unroll
+from dlcalc.nets.parser import Group, Net, Network, parse, parse_file, unroll
 from dlcalc.nets.trace import Step
 from dlcalc.numbers import Numbers
 from dlcalc.result import Finding
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
 #: Numbers held at once, and products in a forward pass: what a machine does in its stride.
 MAX_HELD, MAX_PRODUCTS = 300_000_000, 30_000_000_000
 _RECURRENT = ("rnn", "lstm", "gru")
+# The name of the text that a saved training has of its net.
+_TRAINED = "the saved training"
 # Products in all the forward passes that a check of gradients makes, about.
 _CHECKING = 100_000_000
 
@@ -84,9 +87,9 @@ def forward(
     wanted = asked(backward, target, cotangent)
     given = assignments(set)
     saved = None if weights is None else load(weights)
-    network = _network(words, file, layout, saved)
     found = numbers(data)
-    read = reading(found, network.net, _written_input(words, network), layout, batch)
+    network = _network(words, file, layout, saved)
+    read = reading(found, network.net, _written_input(network, found, batch), layout, batch)
     steps = traced_shapes(read.shape, network.net, convention=convention)
     _refuse_large(steps, convention, read.batch, backwards=wanted is not None)
     _refuse_unused(steps, flip=flip, trace=trace)
@@ -119,8 +122,7 @@ def _network(
         more = parse_file(file, layout=layout)
         network = Network(network.input or more.input, network.net + more.net, more.source)
     if not network.net and saved is not None and saved.net:
-        network = parse(Source(saved.net, saved.path), files=False)
-        return network._replace(input=None)
+        return parse(Source(saved.net, _TRAINED), files=False)
     if not network.net:
         raise NotationError(
             "the net is empty", mend="Give at least one layer behind DATA, as in 1,2,3 dense:2."
@@ -128,14 +130,25 @@ def _network(
     return network
 
 
-def _written_input(words: tuple[str, ...], network: Network) -> Shape | None:
-    """The INPUT that was written before the net; a built-in net's usual one does not count."""
-    first = " ".join(words).split()[:1]
-    shape = network.input
-    if shape is None or not first or not first[0][0].isalnum():
+def _written_input(network: Network, found: Numbers, batched: bool) -> Shape | None:
+    """The INPUT that was written before the net; the usual one of a built-in net does not count.
+
+    That of a saved training counts where DATA has as many numbers.
+    """
+    shape, first = network.input, network.net[0]
+    if isinstance(first, Group) and shape is first.input and _built_in(first):
         return None
-    written = first[0].split("x")
-    return shape if written == [str(size) for size in shape.sizes] else None
+    if shape is not None and network.source.name == _TRAINED:
+        each = prod(found.sizes[1:] if batched else found.sizes)
+        if each != prod(size for size in shape.sizes if isinstance(size, int)):
+            return None
+    return shape
+
+
+def _built_in(group: Group) -> bool:
+    """Whether a net begins with a built-in one."""
+    first = group.body[0]
+    return group.place is not None or (isinstance(first, Group) and _built_in(first))
 
 
 def _refuse_large(

@@ -184,7 +184,7 @@ def _checked(at: Point, cotangent: Array, gradients: dict[str, Array]) -> Findin
     )
     document = {
         "method": found.method,
-        "largest_relative_error": found.error,
+        "largest_relative_error": found.difference,
         "entries": found.entries,
         "looked_at": found.looked_at,
         "undecided": found.undecided,
@@ -198,7 +198,8 @@ def _checked(at: Point, cotangent: Array, gradients: dict[str, Array]) -> Findin
     many = f"{found.looked_at:,} of {found.entries:,} entries"
     if found.looked_at == found.entries:
         many = "1 entry" if found.entries == 1 else f"all {found.entries:,} entries"
-    sentence = f"gradients by {found.method}, {many}, largest relative error {found.error:.1e}"
+    apart = f"largest relative error {found.difference:.1e}" if found.difference else "no error"
+    sentence = f"gradients by {found.method}, {many}, {apart}"
     if found.undecided:
         kinks = ", ".join(f"{count} of {name}" for name, count in found.undecided.items())
         sentence += f"; at a kink, so undecided: {kinks}"

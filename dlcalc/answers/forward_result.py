@@ -99,8 +99,10 @@ class ForwardResult(Result):
         end = [finding.row for finding in (*self._broken, *self.extra.findings)]
         end += [Row(("unverified", text), "aside") for text in self.extra.left_out]
         end.append(Row(("output", self._answer()), "answer"))
-        parts = [rows, self._weights(), self._gradients(), end]
-        return [Block("ll", part) for part in parts if part]
+        between = [part for part in (self._weights(), self._gradients()) if part]
+        if not between:
+            return [Block("ll", rows + end)]
+        return [Block("ll", part) for part in (rows, *between, end)]
 
     def _weights(self) -> list[Row]:
         """Where the tensors came from, and those that were drawn, if they are small."""

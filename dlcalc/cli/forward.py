@@ -44,8 +44,8 @@ def _options(function: Any) -> Any:
 
 @command(
     "forward",
-    "dlcalc forward 1,2,3 dense:1 --set dense1.weight=0.5,-1,2 --set dense1.bias=0.1",
-    "dlcalc forward '[[7,5,4],[2,0,0]]' conv:1,k2 --set conv1.weight='[[0,1],[3,2]]'",
+    "dlcalc forward 1,2,3 dense:1 --set dense1.weight=0.5,-1,2 --set dense1.bias=1",
+    "dlcalc forward '[[7,5],[2,0]]' conv:1,k2 --set conv1.weight='[[0,1],[3,2]]'",
     "dlcalc forward '[[1,3],[5,7]]' maxpool:2 --expect '[[7]]'",
     "dlcalc forward '[[1,2],[3,4],[5,6]]' bn --batch --training",
     "dlcalc forward 1,-1 lstm:1,bias=no --set lstm1.weight_ih_l0=0.5 --trace",

@@ -28,10 +28,15 @@ Twin = Callable[[Any], Program]
 
 
 class Gradients(NamedTuple):
-    """What was found: the largest relative error, where, and which entries lie at kinks."""
+    """What was found: the largest relative error, where, and which entries lie at kinks.
+
+    ``error`` is what rounding and the witness's own doubt do not explain; ``difference``
+    is all of it.
+    """
 
     method: str
     error: float
+    difference: float
     worst: str
     looked_at: int
     entries: int
@@ -81,7 +86,13 @@ def check_here(
         start += count
     found.look_along(start)
     return Gradients(
-        witness.method, found.error, found.worst, found.looked_at, start, found.undecided
+        witness.method,
+        found.error,
+        found.difference,
+        found.worst,
+        found.looked_at,
+        start,
+        found.undecided,
     )
 
 
@@ -92,7 +103,7 @@ class _Found:
         self, gradient: Array, witness: ComplexStep | CentralDifference, point: Point
     ) -> None:
         self.gradient, self.witness, self.point = gradient, witness, point
-        self.error, self.worst, self.looked_at = 0.0, "", 0
+        self.error, self.difference, self.worst, self.looked_at = 0.0, 0.0, "", 0
         self.undecided: dict[str, int] = {}
         #: What rounding may leave of an entry whose terms cancel.
         self.scale = float(np.max(np.abs(gradient), initial=0.0))
@@ -108,6 +119,9 @@ class _Found:
         found = float(self.gradient[place])
         self.looked_at += 1
         room = slope.noise * 100 + 1e-14 * self.scale
+        size = max(abs(found), abs(slope.value), 1e-6 * self.scale)
+        if size:
+            self.difference = max(self.difference, abs(found - slope.value) / size)
         apart = max(abs(found - slope.value) - room, 0.0)
         error = apart / max(abs(found), abs(slope.value)) if apart else 0.0
         if error != error:

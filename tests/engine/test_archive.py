@@ -78,8 +78,14 @@ def test_too_many_members_are_refused(tmp_path: Path, monkeypatch: pytest.Monkey
     [
         (header("{'descr': '<f8', 'fortran_order': False, 'shape': (9999999999,)}"), "as long as"),
         (header("{'descr': '<f8', 'fortran_order': False, 'shape': (2,)}", bytes(15)), "as long"),
-        (header("{'descr': '<f8', 'fortran_order': False, 'shape': (-2, -1)}", bytes(16)), "not an"),
-        (header("{'descr': '|O', 'fortran_order': False, 'shape': (1,)}", bytes(8)), "Python objects"),
+        (
+            header("{'descr': '<f8', 'fortran_order': False, 'shape': (-2, -1)}", bytes(16)),
+            "not an",
+        ),
+        (
+            header("{'descr': '|O', 'fortran_order': False, 'shape': (1,)}", bytes(8)),
+            "Python objects",
+        ),
         (header("__import__('os').abort()"), "not an .npz"),
         (b"nothing", "not an .npz"),
         (b"", "not an .npz"),

@@ -1,4 +1,4 @@
-"""Gradients at the user's own point: right ones pass, every planted error is seen, kinks are not."""
+"""Gradients at the user's own point: right ones pass, planted errors are seen, kinks undecided."""
 
 from __future__ import annotations
 
@@ -123,7 +123,9 @@ def test_a_loss_with_classes_along_another_axis_and_one_at_its_kink() -> None:
     assert loss_error("mae", np.array([[1.0, 2.0]]), np.array([[1.0, 0.0]]), -1) is None
 
 
-@pytest.mark.parametrize("line", ["2x3 rnn:2", "2x3 lstm:2,bidirectional=yes", "2x3 gru:2,layers=2"])
+@pytest.mark.parametrize(
+    "line", ["2x3 rnn:2", "2x3 lstm:2,bidirectional=yes", "2x3 gru:2,layers=2"]
+)
 def test_recurrences_start_from_what_is_written(line: str) -> None:
     program = compiled(line)
     zero = program.forward().copy()

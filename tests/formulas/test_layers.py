@@ -239,7 +239,10 @@ def test_shown_formulas_are_python(question: tuple[Any, str, dict[str, Any]]) ->
         worked = item.worked(0)
         assert worked is not None
         for one in (*[part for _, part in worked.parts], worked):
-            for text in {one.text(full), one.template and one.template.format(*map(full, one.numbers))}:
+            for text in {
+                one.text(full),
+                one.template and one.template.format(*map(full, one.numbers)),
+            }:
                 if text:
                     with np.errstate(all="ignore"):
                         value = float(eval(text, {"max": max, "min": min, "abs": abs}, names))
