@@ -15,6 +15,7 @@ from dlcalc.answers.forward_layers import (
     Agreement,
     Item,
     Laid,
+    Ran,
     Setting,
     agreement,
     lay_out,
@@ -104,7 +105,7 @@ def forward(
         origin,
         run.tensors(),
         (*findings, *(back.findings if back else ())),
-        tuple(left_out),
+        (*left_out, *(back.left_out if back else ())),
         back,
         traces,
         {"like": convention.name, "training": training, "flip": flip},
@@ -251,7 +252,7 @@ class _Run:
         self.statistics = {name: array.copy() for name, array in program.statistics.items()}
         with np.errstate(all="ignore"):
             program.forward()
-        trail = iter([(name, value.data.copy()) for name, _, value in program.trail])
+        trail = [Ran(name, node, value.data.copy()) for name, node, value in program.trail[::-1]]
         everything = {**self.tensors(), **program.starts}
         items, output = lay_out(self.steps, trail, self.x, everything, self.setting)
         return items, output
@@ -313,16 +314,18 @@ class _Run:
 def _verified(items: list[Item]) -> tuple[list[Finding], list[str]]:
     """Every layer's outputs held against scalar formulas; what could not be."""
     layers = [item for item in items if isinstance(item, Laid)]
-    share = max(VERIFY_COST // max(len(layers), 1), 1_000)
     found: list[Agreement] = []
-    left_out = []
-    for layer in layers:
+    left_out, budget = [], VERIFY_COST
+    # What the cheap ones leave over is for the others.
+    for place, layer in enumerate(sorted(layers, key=lambda layer: layer.cost)):
+        share = budget // (len(layers) - place)
         held = agreement(layer, share)
         if held is None:
             reason = "no scalar formula" if layer.rule is None else "too many products"
             left_out.append(f"{layer.step.node.head} ({layer.name}): {reason}")
         else:
             found.append(held)
+            budget -= min(layer.cost, share)
     wrong = [held.wrong for held in found if held.wrong]
     if wrong:
         return [Finding("the output of a layer", False, text) for text in wrong], left_out

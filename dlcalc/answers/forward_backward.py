@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dlcalc.answers.forward_data import fitted, numbers
+from dlcalc.answers.forward_layers import TOLERANCE
 from dlcalc.errors import InputError, abridged, nearest
 from dlcalc.formulas.layers.loss import by_numbers, cross_entropy
 from dlcalc.formulas.layers.worked import Worked
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 SUM = "sum"
 #: Predictions of more numbers are not written into the formula of a loss.
 _WRITTEN = 64
+#: Relative error up to which the gradient of a loss passes; differences serve beside kinks.
+_LOSS = 1e-5
 
 
 class Asked(NamedTuple):
@@ -38,6 +41,8 @@ class Backward(NamedTuple):
     cotangent: Array
     gradients: dict[str, Array]
     findings: tuple[Finding, ...]
+    #: What could not be checked, and why.
+    left_out: tuple[str, ...]
 
 
 def asked(backward: str | None, target: object, cotangent: object) -> Asked | None:
@@ -95,10 +100,15 @@ def run(wanted: Asked, at: Point, output: Array) -> Backward:
 
     program = at.program
     findings: list[Finding] = []
+    left_out: list[str] = []
     formula: Worked | None = None
     if wanted.loss and wanted.loss != SUM:
         value, formula, target, axis = _at_loss(wanted, program, at.layout)
-        findings += _loss_findings(wanted.loss, value, formula, output, target, axis)
+        found = _loss_finding(wanted.loss, value, formula, output, target, axis)
+        if isinstance(found, str):
+            left_out.append(found)
+        elif found is not None:
+            findings.append(found)
     else:
         given = np.ones_like(output)
         if wanted.cotangent is not None:
@@ -113,8 +123,13 @@ def run(wanted: Asked, at: Point, output: Array) -> Backward:
     gradients = {name: tensor.gradient.copy() for name, tensor in program.tensors.items()}
     if not at.words:
         gradients["input"] = program.input.cotangent.copy()
-    findings.append(_checked(at, cotangent, gradients))
-    return Backward(wanted.loss, value, formula, cotangent, gradients, tuple(findings))
+    checked = _checked(at, cotangent, gradients)
+    if isinstance(checked, str):
+        left_out.append(checked)
+    else:
+        findings.append(checked)
+    kept = (tuple(findings), tuple(left_out))
+    return Backward(wanted.loss, value, formula, cotangent, gradients, *kept)
 
 
 def _at_loss(
@@ -146,33 +161,33 @@ def _formula(loss: str, prediction: Array, target: Array) -> Worked | None:
     return by_numbers(loss, prediction.ravel().tolist(), target.ravel().tolist())
 
 
-def _loss_findings(
+def _loss_finding(
     loss: str, value: float, formula: Worked | None, output: Array, target: Array, axis: int
-) -> list[Finding]:
+) -> Finding | str | None:
+    """What is wrong with a loss, or why it was not looked at; None if all is well."""
     from dlcalc.engine.at_point import loss_error
 
-    if formula is not None and not formula.agrees(value, 1e-9):
+    if formula is not None and not formula.agrees(value, TOLERANCE):
         sentence = f"{value:.9g} by the engine, but {formula.value:.9g} by its formula"
-        return [Finding("the loss", False, sentence)]
+        return Finding("the loss", False, sentence)
     if output.size > _WRITTEN or value - value != 0:
-        return []
+        return "the gradient of the loss by the output"
     error = loss_error(loss, output, target, axis)
     if error is None:
-        return [Finding("loss", True, "the loss has a kink beside the output: not checked")]
-    if error > 1e-5:
-        return [Finding("the loss's gradient", False, f"relative error {error:.1e}")]
-    return []
+        return "the gradient of the loss by the output, beside which it has a kink"
+    if error > _LOSS:
+        return Finding("the gradient of the loss", False, f"it is off by {error:.1e} of itself")
+    return None
 
 
-def _checked(at: Point, cotangent: Array, gradients: dict[str, Array]) -> Finding:
-    """The gradients by a complex step or differences at this very point."""
+def _checked(at: Point, cotangent: Array, gradients: dict[str, Array]) -> Finding | str:
+    """The gradients by a complex step or differences at this very point, or why not."""
     import numpy as np
 
     from dlcalc.engine.at_point import check_here
 
     if not all(np.isfinite(array).all() for array in (*gradients.values(), at.program.output.data)):
-        sentence = "gradients that are not finite cannot be checked"
-        return Finding("gradients", False, sentence, {"checked": False}, counts=False)
+        return "gradients: those that are not finite cannot be checked"
     found = check_here(
         at.program,
         at.twin,
@@ -182,6 +197,10 @@ def _checked(at: Point, cotangent: Array, gradients: dict[str, Array]) -> Findin
         words=at.words,
         passes=at.passes,
     )
+    if not found.entries:
+        return "gradients: there is nothing to take one by"
+    if not found.looked_at:
+        return "gradients: every entry lies at a kink"
     document = {
         "method": found.method,
         "largest_relative_error": found.difference,
@@ -192,9 +211,6 @@ def _checked(at: Point, cotangent: Array, gradients: dict[str, Array]) -> Findin
     if found.error > found.tolerance:
         sentence = f"{found.worst} is off by {found.error:.1e} of itself, by {found.method}"
         return Finding("gradients", False, sentence, document)
-    if not found.looked_at:
-        sentence = "no gradient could be checked: every entry lies at a kink"
-        return Finding("gradients", False, sentence, document, counts=False)
     many = f"{found.looked_at:,} of {found.entries:,} entries"
     if found.looked_at == found.entries:
         many = "1 entry" if found.entries == 1 else f"all {found.entries:,} entries"

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from math import prod
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from dlcalc.formulas.layers.table import At, Rule, Values, find, unraveled
 from dlcalc.formulas.layers.worked import Worked
 from dlcalc.layers.convention import Convention
 from dlcalc.layers.shape import Layout
+from dlcalc.nets.parser import Node
 from dlcalc.nets.trace import Step
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 #: Relative difference up to which two computations in double precision agree.
 TOLERANCE = 1e-9
 #: Numbers that formulas may read for a layer's shown outputs, and for one verification.
-_AS_LIST = 200_000
+_AS_LIST, _FEW = 200_000, 6
 _SHOWN_COST, VERIFY_COST = 300_000, 1_500_000
 
 
@@ -40,6 +40,8 @@ class Laid(NamedTuple):
     output: Array
     at: At
     rule: Rule | None
+    #: Whether its branches have been laid out before it.
+    closes: bool = False
 
     def worked(self, place: int) -> Worked | None:
         """The output at a place in row-major order, by its formula."""
@@ -50,13 +52,19 @@ class Laid(NamedTuple):
     @property
     def affordable(self) -> bool:
         """Whether a few formulas are worked out in no time."""
-        if self.rule is None:
-            return False
-        return self.cost_of(self.output.size if self.rule.chained else 6) <= _SHOWN_COST
+        return self.rule is not None and self.cost_of(_FEW) <= _SHOWN_COST
+
+    @property
+    def cost(self) -> int:
+        """How many numbers the formulas of all outputs read, about."""
+        return self.cost_of(self.output.size)
 
     def cost_of(self, outputs: int) -> int:
         """How many numbers the formulas of so many outputs read, about."""
-        return 0 if self.rule is None else self.rule.cost * outputs
+        if self.rule is None:
+            return 0
+        every = int(self.output.size)
+        return self.rule.cost_of(every if self.rule.chained else min(outputs, every))
 
 
 class Mark(NamedTuple):
@@ -66,13 +74,20 @@ class Mark(NamedTuple):
     depth: int
 
 
+class Ran(NamedTuple):
+    """One layer as the engine ran it: its name, itself, its output."""
+
+    name: str
+    node: Node
+    output: Array
+
+
 Item = Laid | Mark
-Trail = Iterator[tuple[str, "Array"]]
 
 
 def lay_out(
     steps: tuple[Step, ...],
-    trail: Trail,
+    trail: list[Ran],
     x: Array,
     tensors: Mapping[str, Array],
     setting: Setting,
@@ -80,13 +95,15 @@ def lay_out(
 ) -> tuple[list[Item], Array]:
     """The layers in the order in which they are written, and the output of the last.
 
-    ``trail`` are the engine's outputs by the names of their layers, in the order in
-    which they ran. What a layer reads is told by the net, not by the engine.
+    ``trail`` are the layers that the engine ran, the first of them last; those that are
+    laid out are taken off. What a layer reads is told by the net, not by the engine.
     """
     found: list[Item] = []
     for step in steps:
         inputs: list[Array] = [x]
-        if step.branches:
+        # A layer that stands before its branches has run them within itself.
+        inside = trail[-1].node is step.node
+        if step.branches and not inside:
             inputs = []
             found.append(Mark(f"{step.node.head}[", depth))
             for number, branch in enumerate(step.branches):
@@ -97,12 +114,13 @@ def lay_out(
                 inputs.append(end)
             if len(inputs) == 1:
                 inputs.append(x)
-        name, output = next(trail)
+        name, _, output = trail.pop()
         own = _own(tensors, name)
         read = tuple(map(values, inputs))
         at = At(step.node.layer, read, values(output), own, *setting)
         make = find(type(step.node.layer))
-        found.append(Laid(name, step, depth, output, at, make(at) if make else None))
+        rule = make(at) if make else None
+        found.append(Laid(name, step, depth, output, at, rule, not inside and bool(step.branches)))
         x = output
     return found, x
 
@@ -143,11 +161,15 @@ def agreement(layer: Laid, budget: int) -> Agreement | None:
 
     None where there is no formula, or where even one output is beyond the budget.
     """
-    rule = layer.rule
-    count = int(prod(layer.output.shape))
-    if rule is None or rule.cost * (count if rule.chained else 1) > budget:
+    rule, count = layer.rule, int(layer.output.size)
+    if rule is None or layer.cost_of(1) > budget:
         return None
-    most = count if rule.chained else max(budget // rule.cost, 1)
+    # Outputs that lie apart may each need a mean of their own.
+    most = max((budget - rule.shared * min(rule.groups, count)) // rule.cost, 1)
+    if rule.chained or layer.cost <= budget:
+        most = count
+    elif layer.cost_of(most) > budget:
+        most = max(budget // (rule.cost + rule.shared), 1)
     places = range(count) if count <= most else _spread(count, most)
     flat = layer.output.ravel()
     difference = 0.0

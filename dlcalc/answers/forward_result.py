@@ -216,7 +216,7 @@ def _labels(item: Item) -> list[str]:
     """The label of a layer or a bracket, broken behind commas if it is long."""
     text = item.text if isinstance(item, Mark) else item.step.node.text
     indent = "  " * item.depth
-    if isinstance(item, Laid) and item.step.branches:
+    if isinstance(item, Laid) and item.closes:
         text = "]"
     found = [indent]
     for piece in split(r"(?<=,)", text):

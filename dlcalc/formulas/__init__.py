@@ -1,1 +1,1 @@
-"""Closed forms in the standard library alone: the second route behind what is computed."""
+"""Closed forms in the standard library alone."""

@@ -401,7 +401,11 @@ def test_at_a_kink_the_answer_says_so() -> None:
     assert "at a kink, so undecided: 1 of input" in result.plain()
     alone = forward("0", "relu", backward="sum")
     assert not alone.failure
-    assert "every entry lies at a kink" in alone.plain()
+    assert "unverified  gradients: every entry lies at a kink" in alone.plain()
+    assert (
+        "beside which it has a kink"
+        in forward("1", "tanh identity", backward="mae", target=[math.tanh(1)]).plain()
+    )
 
 
 def test_words_have_no_gradient_and_their_rows_have() -> None:

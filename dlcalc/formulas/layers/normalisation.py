@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import prod
 from typing import NamedTuple
 
 from dlcalc.formulas.layers.table import At, Index, Rule, Values, indices, rule
@@ -128,7 +129,10 @@ def by_channel(at: At) -> Rule:
         trained = (weight.at(channel) if weight else None, bias.at(channel) if bias else None)
         return _normalised(at.x.at(*index), shared, layer.eps, trained, channel)
 
-    return Rule(element, 4)
+    if kept:
+        return Rule(element, 4)
+    many = at.channels * (1 if whole else at.batch)
+    return Rule(element, 4, at.x.size // many, many)
 
 
 def _kept(at: At, channel: int) -> tuple[Worked, Worked]:
@@ -169,7 +173,8 @@ def groups(at: At) -> Rule:
         of = channel // each
         return _normalised(at.x.at(*index), statistics(index), layer.eps, trained, of)
 
-    return Rule(element, 4)
+    many = at.batch * layer.groups
+    return Rule(element, 4, at.x.size // many, many)
 
 
 def _last_axes(at: At) -> Grouping:
@@ -199,7 +204,13 @@ def layer_norm(at: At) -> Rule:
         of = ", ".join(map(str, row if at.batched else row[1:]))
         return _normalised(at.x.at(*index), statistics(index), at.layer.eps, trained, of)
 
-    return Rule(element, 4)
+    return Rule(element, 4, *_rows(at))
+
+
+def _rows(at: At) -> tuple[int, int]:
+    """How many values share a mean, and how many means there are."""
+    each = prod(at.x.sizes[-at.layer.last :])
+    return each, at.x.size // each
 
 
 def _pair(at: At) -> tuple[Values | None, Values | None]:
@@ -230,7 +241,7 @@ def rmsnorm(at: At) -> Rule:
             value, template, numbers = value * scale, f"{template}*{{}}", [*numbers, scale]
         return Worked(value, template, tuple(numbers), 0.0, "", (("ms", mean_square),))
 
-    return Rule(element, 4)
+    return Rule(element, 4, *_rows(at))
 
 
 @rule("lrn")

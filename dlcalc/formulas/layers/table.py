@@ -61,12 +61,20 @@ class Rule(NamedTuple):
     """How one layer makes each of its outputs.
 
     ``element`` works out the output at an index, the example first; ``cost`` is how many
-    numbers that reads, about; ``chained`` says that an output needs all those before it.
+    numbers that reads, about. ``shared`` is what is read once for all outputs that need it,
+    as those that share a mean, and ``groups`` how often; ``chained`` says that an output
+    needs all those before it.
     """
 
     element: Callable[[Index], Worked]
     cost: int = 1
+    shared: int = 0
+    groups: int = 1
     chained: bool = False
+
+    def cost_of(self, outputs: int) -> int:
+        """How many numbers so many outputs read, about."""
+        return self.cost * outputs + self.shared * min(self.groups, outputs)
 
 
 class At(NamedTuple):
