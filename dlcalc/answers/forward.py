@@ -94,7 +94,8 @@ def forward(
     steps = traced_shapes(read.shape, network.net, convention=convention)
     _refuse_large(steps, convention, read.batch, backwards=wanted is not None)
     _refuse_unused(steps, flip=flip, trace=trace)
-    run = _Run(network.net, steps, read, Setting(convention, layout, training, read.batched))
+    setting = Setting(convention, layout, training, read.batched)
+    run = _Run(network.net, steps, read, setting)
     origin = run.prepare(given, saved, seed, initialiser, flip, wanted is not None)
     items, output = run.forward()
     traces = run.traces(items) if trace else {}
@@ -109,7 +110,7 @@ def forward(
         back,
         traces,
         {"like": convention.name, "training": training, "flip": flip},
-        tuple(_notes(read, found, steps, convention, saved, output, network, wanted)),
+        tuple(_notes(read, found, steps, setting, origin, saved, output, network, wanted)),
     )
     return ForwardResult(read, run.x, items, output, extra, digits)
 
@@ -343,11 +344,28 @@ def _verified(items: list[Item]) -> tuple[list[Finding], list[str]]:
     return [Finding("outputs", True, sentence, document)], left_out
 
 
+def _norm_notes(steps: tuple[Step, ...], setting: Setting, origin: Origin) -> list[str]:
+    """What batch normalisation normalises by, where that may surprise."""
+    if not any(step.node.layer.words[0] == "bn" for step in walk(steps)):
+        return []
+    if setting.training:
+        if setting.batched:
+            return []
+        return ["bn sees one example; --batch makes the first axis of DATA count examples"]
+    if any(name.endswith("running_mean") for name in (*origin.given, *origin.loaded)):
+        return []
+    return [
+        "bn normalises by the mean 0 and the variance 1 that it starts with; --training takes "
+        "those of the batch"
+    ]
+
+
 def _notes(
     read: Reading,
     found: Numbers,
     steps: tuple[Step, ...],
-    convention: Convention,
+    setting: Setting,
+    origin: Origin,
     saved: Saved | None,
     output: Array,
     network: Network,
@@ -356,7 +374,8 @@ def _notes(
     from numpy import isfinite
 
     notes = [read.note] if read.note else []
-    notes += remarks(read.shape, steps, convention)
+    notes += remarks(read.shape, steps, setting.convention)
+    notes += _norm_notes(steps, setting, origin)
     ending = steps[-1].node.layer.words[0] if steps else ""
     if wanted is not None and LOGITS.get(wanted.loss) == ending:
         loss = wanted.loss.replace("_", "-")

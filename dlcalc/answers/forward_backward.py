@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dlcalc.answers.forward_data import fitted, numbers
@@ -9,11 +11,10 @@ from dlcalc.answers.forward_layers import TOLERANCE
 from dlcalc.errors import InputError, abridged, nearest
 from dlcalc.formulas.layers.loss import by_numbers, cross_entropy
 from dlcalc.formulas.layers.worked import Worked
+from dlcalc.numbers import number
 from dlcalc.result import Finding
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
     from dlcalc.engine.operation import Array
     from dlcalc.engine.program import Program
 
@@ -24,12 +25,35 @@ _WRITTEN = 64
 _LOSS = 1e-5
 
 
+#: The numbers that losses take.
+_SETTINGS = {
+    "huber": ("delta",),
+    "quantile": ("q",),
+    "hinge": ("margin",),
+    "multiclass_hinge": ("margin",),
+    "contrastive": ("margin",),
+    "cross_entropy": ("smoothing",),
+    "binary_cross_entropy": ("smoothing",),
+}
+
+
 class Asked(NamedTuple):
-    """What the gradients are of: a loss with its target, the sum of the output, or a cotangent."""
+    """What the gradients are of: a loss with its target, the sum of the output, or a cotangent.
+
+    ``settings`` are numbers that the loss takes, such as huber's delta.
+    """
 
     loss: str
     target: object = None
     cotangent: object = None
+    settings: Mapping[str, float] = MappingProxyType({})
+
+    @property
+    def shown(self) -> str:
+        """The loss as it was asked for."""
+        given = ",".join(f"{name}={value:g}" for name, value in self.settings.items())
+        name = self.loss.replace("_", "-")
+        return f"{name}:{given}" if given else name
 
 
 class Backward(NamedTuple):
@@ -60,7 +84,27 @@ def asked(backward: str | None, target: object, cotangent: object) -> Asked | No
             raise InputError("--cotangent takes no --target")
         return Asked("", cotangent=cotangent)
     assert backward is not None
-    return Asked(_loss(backward, target), target)
+    name, colon, rest = backward.partition(":")
+    loss = _loss(name, target)
+    return Asked(loss, target, settings=_settings(loss, rest) if colon else {})
+
+
+def _settings(loss: str, text: str) -> dict[str, float]:
+    """The numbers of a loss, as in huber:delta=2."""
+    found: dict[str, float] = {}
+    for part in text.split(","):
+        name, sign, value = part.partition("=")
+        if name not in _SETTINGS.get(loss, ()) or not sign or name in found:
+            takes = " and ".join(_SETTINGS.get(loss, ())) or "nothing"
+            shown = loss.replace("_", "-")
+            raise InputError(
+                f"{shown} does not take {abridged(part) or 'an empty word'}",
+                mend=f"It takes {takes}."
+                if takes == "nothing"
+                else f"It takes {takes}, as in {shown}:{_SETTINGS[loss][0]}=0.5.",
+            )
+        found[name] = number(value, name)
+    return found
 
 
 def _loss(name: str, target: object) -> str:
@@ -103,8 +147,7 @@ def run(wanted: Asked, at: Point, output: Array) -> Backward:
     left_out: list[str] = []
     formula: Worked | None = None
     if wanted.loss and wanted.loss != SUM:
-        value, formula, target, axis = _at_loss(wanted, program, at.layout)
-        found = _loss_finding(wanted.loss, value, formula, output, target, axis)
+        value, formula, found = _at_loss(wanted, program, at.layout)
         if isinstance(found, str):
             left_out.append(found)
         elif found is not None:
@@ -129,27 +172,31 @@ def run(wanted: Asked, at: Point, output: Array) -> Backward:
     else:
         findings.append(checked)
     kept = (tuple(findings), tuple(left_out))
-    return Backward(wanted.loss, value, formula, cotangent, gradients, *kept)
+    return Backward(wanted.shown, value, formula, cotangent, gradients, *kept)
 
 
 def _at_loss(
     wanted: Asked, program: Program, layout: str
-) -> tuple[float, Worked | None, Array, int]:
-    """The loss of the output, its formula, its target, the axis of its classes."""
+) -> tuple[float, Worked | None, Finding | str | None]:
+    """The loss of the output, its formula, and what is wrong with it; its cotangent is written."""
     import numpy as np
 
     from dlcalc.engine.losses import Criterion
 
     data = program.output.data
     axis = 1 if layout == "chw" and data.ndim > 3 else -1
-    criterion = Criterion(wanted.loss, program.output, axis=axis)
-    name = f"the target of {wanted.loss.replace('_', '-')}"
+    settings: dict[str, Any] = {"axis": axis, **wanted.settings}
+    criterion = Criterion(wanted.loss, program.output, **settings)
+    name = f"the target of {wanted.shown}"
     flat = fitted(numbers(wanted.target, "--target"), criterion.target.shape, name, "--target")
     target = np.reshape(flat, criterion.target.shape)
     criterion.set_target(target)
     value = float(criterion.forward())
     criterion.backward()
-    return value, _formula(wanted.loss, np.moveaxis(data, axis, -1), target), target, axis
+    formula = None
+    if not wanted.settings:
+        formula = _formula(wanted.loss, np.moveaxis(data, axis, -1), target)
+    return value, formula, _loss_finding(wanted.loss, value, formula, data, target, settings)
 
 
 def _formula(loss: str, prediction: Array, target: Array) -> Worked | None:
@@ -162,7 +209,12 @@ def _formula(loss: str, prediction: Array, target: Array) -> Worked | None:
 
 
 def _loss_finding(
-    loss: str, value: float, formula: Worked | None, output: Array, target: Array, axis: int
+    loss: str,
+    value: float,
+    formula: Worked | None,
+    output: Array,
+    target: Array,
+    settings: dict[str, Any],
 ) -> Finding | str | None:
     """What is wrong with a loss, or why it was not looked at; None if all is well."""
     from dlcalc.engine.at_point import loss_error
@@ -172,7 +224,7 @@ def _loss_finding(
         return Finding("the loss", False, sentence)
     if output.size > _WRITTEN or value - value != 0:
         return "the gradient of the loss by the output"
-    error = loss_error(loss, output, target, axis)
+    error = loss_error(loss, output, target, settings)
     if error is None:
         return "the gradient of the loss by the output, beside which it has a kink"
     if error > _LOSS:

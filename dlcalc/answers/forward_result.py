@@ -148,7 +148,7 @@ class ForwardResult(Result):
         return rows
 
     def _loss(self, back: Backward) -> str:
-        name = back.loss.replace("_", "-") or "sum(cotangent*output)"
+        name = back.loss or "sum(cotangent*output)"
         value = shown(back.value, self.digits)
         text = back.formula.text(self._show) if back.formula is not None else ""
         return f"{name}: {text} = {value}" if text else f"{name} = {value}"
@@ -240,7 +240,7 @@ def _labelled(labels: list[str], sizes: Sequence[object], content: list[str]) ->
 
 def _backward_document(back: Backward, read: Reading) -> dict[str, object]:
     return {
-        "loss": back.loss.replace("_", "-") or None,
+        "loss": back.loss or None,
         "value": _finite(back.value),
         "cotangent": _nested(_examples(back.cotangent, read)),
         "gradients": {

@@ -149,15 +149,18 @@ def _chosen(count: int, most: int) -> list[int]:
     return sorted({int(place) for place in np.linspace(0, count - 1, most)})
 
 
-def loss_error(name: str, prediction: Array, target: Array, axis: int) -> float | None:
+def loss_error(
+    name: str, prediction: Array, target: Array, settings: Mapping[str, Any]
+) -> float | None:
     """The largest relative error of a loss's own gradient; None where it has a kink beside it."""
-    given = Criterion(name, Value(prediction.copy(), np.zeros_like(prediction)), axis=axis)
+    axis = settings.get("axis", -1)
+    given = Criterion(name, Value(prediction.copy(), np.zeros_like(prediction)), **settings)
     given.set_target(target)
     given.forward()
     found = given.backward().copy() if axis == -1 else np.moveaxis(given.backward(), -1, axis)
     real = np.zeros(prediction.shape)
     for place in np.ndindex(prediction.shape):
-        slope = _slope(given, prediction, target, place, name, axis)
+        slope = _slope(given, prediction, target, place, name, settings)
         if slope is None:
             return None
         real[place] = slope
@@ -171,19 +174,19 @@ def _slope(
     target: Array,
     place: tuple[int, ...],
     name: str,
-    axis: int,
+    settings: Mapping[str, Any],
 ) -> float | None:
     if given.entry.smooth:
         moved = prediction.astype(np.complex128)
         moved[place] += 1e-30j
-        twin = Criterion(name, Value(moved, None), axis=axis)
+        twin = Criterion(name, Value(moved, None), **settings)
         twin.set_target(target)
         return float(twin.forward().imag) / 1e-30
     values = []
     for share in (-1.0, 0.0, 1.0):
         shifted = prediction.copy()
         shifted[place] += share * _STEP
-        one = Criterion(name, Value(shifted, None), axis=axis)
+        one = Criterion(name, Value(shifted, None), **settings)
         one.set_target(target)
         values.append(float(one.forward()))
     left, right = values[1] - values[0], values[2] - values[1]

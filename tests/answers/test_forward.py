@@ -130,6 +130,14 @@ def test_batch_normalisation() -> None:
     assert np.allclose(right(evaluated), (x - 1) / np.sqrt(4 + 1e-5), atol=0, rtol=1e-12)
 
 
+def test_what_batch_normalisation_normalises_by_is_said() -> None:
+    data = [[1, 2], [3, 4]]
+    assert any("--training takes" in note for note in forward(data, "bn").notes)
+    assert any("sees one example" in note for note in forward(data, "bn", training=True).notes)
+    assert not forward(data, "bn", training=True, batch=True).notes
+    assert not forward(data, "bn", set={"bn1.running_mean": 1}).notes
+
+
 def test_an_lstm_of_halves() -> None:
     given = {"lstm1.weight_ih_l0": 0.5, "lstm1.weight_hh_l0": 0.5}
     result = forward("1,-1", "lstm:1,bias=no", set=given, trace=True, verify=True)
@@ -433,7 +441,33 @@ def test_a_wrong_gradient_fails_the_answer(monkeypatch: pytest.MonkeyPatch) -> N
     assert document["verification"]["passed"] is False
 
 
+@pytest.mark.parametrize(
+    ("loss", "target", "gradient"),
+    [
+        ("huber:delta=0.5", "0,0", [0.25, -0.25]),
+        ("quantile:q=0.9", "0,0", [0.05, -0.45]),
+        ("hinge:margin=3", "1,1", [-0.5, -0.5]),
+        ("cross-entropy:smoothing=0.2", "0", None),
+    ],
+)
+def test_losses_take_their_numbers(loss: str, target: str, gradient: list[float] | None) -> None:
+    result = forward("1,-2", "identity", backward=loss, target=target)
+    assert not result.failure
+    back = result.extra.backward
+    assert back is not None
+    assert back.loss == loss
+    if gradient is not None:
+        assert back.gradients["input"][0].tolist() == pytest.approx(gradient)
+
+
 def test_what_gradients_are_asked_of() -> None:
+    assert "does not take q=1" in refusal("1", "relu", backward="huber:q=1", target="1").rule
+    assert "huber:delta=0.5" in refusal("1", "relu", backward="huber:", target="1").mend
+    assert "takes nothing" in refusal("1", "relu", backward="mse:a=1", target="1").mend
+    assert (
+        "delta must be a number" in refusal("1", "relu", backward="huber:delta=a", target="1").rule
+    )
+    assert "cannot be -1" in refusal("1", "relu", backward="huber:delta=-1", target="1").rule
     assert "needs --target" in refusal("1", "relu", backward="mse").rule
     assert "missing" in refusal("1", "relu", target="1").rule
     assert "Did you mean mse?" in refusal("1", "relu", backward="mes", target="1").mend

@@ -109,7 +109,7 @@ def _target(name: str, shape: tuple[int, int]) -> Array:
 @pytest.mark.parametrize("name", LOSSES)
 def test_every_loss_has_the_gradient_of_its_value(name: str) -> None:
     prediction = np.random.default_rng(0).normal(size=(4, 3))
-    error = loss_error(name, prediction, _target(name, (4, 3)), -1)
+    error = loss_error(name, prediction, _target(name, (4, 3)), {})
     assert error is not None
     assert error < 1e-6
 
@@ -117,10 +117,10 @@ def test_every_loss_has_the_gradient_of_its_value(name: str) -> None:
 def test_a_loss_with_classes_along_another_axis_and_one_at_its_kink() -> None:
     prediction = np.random.default_rng(0).normal(size=(2, 3, 2, 2))
     target = np.zeros((2, 2, 2))
-    error = loss_error("cross_entropy", prediction, target, 1)
+    error = loss_error("cross_entropy", prediction, target, {"axis": 1})
     assert error is not None
     assert error < 1e-9
-    assert loss_error("mae", np.array([[1.0, 2.0]]), np.array([[1.0, 0.0]]), -1) is None
+    assert loss_error("mae", np.array([[1.0, 2.0]]), np.array([[1.0, 0.0]]), {}) is None
 
 
 @pytest.mark.parametrize(
