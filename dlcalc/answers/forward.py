@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from dlcalc.engine.operation import Array
 
 #: Numbers held at once, and products in a forward pass: what a machine does in its stride.
-MAX_HELD, MAX_PRODUCTS = 300_000_000, 30_000_000_000
+MAX_HELD, MAX_PRODUCTS = 200_000_000, 30_000_000_000
 # The name of the text that a saved training has of its net.
 _TRAINED = "the saved training"
 
