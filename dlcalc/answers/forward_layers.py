@@ -101,9 +101,9 @@ def lay_out(
     found: list[Item] = []
     for step in steps:
         inputs: list[Array] = [x]
-        # A layer that stands before its branches has run them within itself.
-        inside = trail[-1].node is step.node
-        if step.branches and not inside:
+        # What exists several times, as experts do, has no one output each.
+        once = step.node.layer.copies() == 1
+        if step.branches and once:
             inputs = []
             found.append(Mark(f"{step.node.head}[", depth))
             for number, branch in enumerate(step.branches):
@@ -114,13 +114,15 @@ def lay_out(
                 inputs.append(end)
             if len(inputs) == 1:
                 inputs.append(x)
+        while trail[-1].node is not step.node:
+            trail.pop()
         name, _, output = trail.pop()
         own = _own(tensors, name)
         read = tuple(map(values, inputs))
         at = At(step.node.layer, read, values(output), own, *setting)
         make = find(type(step.node.layer))
         rule = make(at) if make else None
-        found.append(Laid(name, step, depth, output, at, rule, not inside and bool(step.branches)))
+        found.append(Laid(name, step, depth, output, at, rule, once and bool(step.branches)))
         x = output
     return found, x
 
