@@ -27,7 +27,10 @@ def through_activation(
     serves them all. Raises `InputError` where a loss has no use for what comes out.
     """
     entry = LOSSES[name]
-    if word.partition(":")[0].replace("-", "_") in TOGETHER or entry.target in ("classes", "shares"):
+    if word.partition(":")[0].replace("-", "_") in TOGETHER or entry.target in (
+        "classes",
+        "shares",
+    ):
         rule = "--through takes a function of one number, and a loss of one"
         raise InputError(rule, mend="For ce or kl behind a softmax say --from-logits instead.")
     if settings.from_logits:

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 #: Larger nets are no toys.
 MAX_PARAMETERS = 10_000_000
 MAX_ACTIVATIONS = 2_000_000
-# Losses that take logits, the layer that they apply themselves, and the loss that does not.
-_LOGITS = {"binary_cross_entropy": "sigmoid", "cross_entropy": "softmax"}
+#: Losses that take logits, and the layer that they apply themselves.
+LOGITS = {"binary_cross_entropy": "sigmoid", "cross_entropy": "softmax"}
 _CHECKED_BATCH, _CHECKED_SAMPLES = 4, 16
 
 
@@ -182,7 +182,7 @@ def aimed(toy: ToyNet, problem: Problem, loss: str | None, *, own: bool) -> Aim:
     found = aim(loss, problem.kind, problem.outputs, last)
     ending = toy.steps[-1]
     word = ending.node.layer.words[0]
-    if _LOGITS.get(found.loss) == word:
+    if LOGITS.get(found.loss) == word:
         raise InputError(
             f"{loss} takes logits and applies {word} itself, but the net ends in it",
             place=ending.place,

@@ -24,6 +24,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "softmax": ("softmax", "softmax", "Softmax in four float types, against the exact value."),
     "bootstrap": ("bootstrap", "bootstrap", "What drawing with replacement leaves out, to 1/e."),
     "split": ("split", "split", "Folds, hold-outs, bootstraps and batches of N examples."),
+    "forward": ("forward", "forward", "Numbers through layers, every intermediate shown."),
     "layers": ("vocabulary", "layers", "Every layer with its arguments."),
     "zoo": ("vocabulary", "zoo", "Every built-in net."),
 }

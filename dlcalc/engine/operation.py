@@ -161,6 +161,10 @@ class Site:
         """A second input of (batch, *sizes), which someone outside the net fills."""
         return self.program.memory(self.name, sizes)
 
+    def start(self, name: str, array: Array) -> None:
+        """Let others write the state from which a recurrence starts."""
+        self.program.starts[f"{self.name}.{name}"] = array
+
     def then(self, function: Callable[..., object], *arguments: Any, **settings: Any) -> None:
         """Append a forward call."""
         self.program.forward_calls.append(bound(function, *arguments, **settings))

@@ -87,6 +87,8 @@ class Program:
         self.tensors: dict[str, Parameter] = {}
         self.statistics: dict[str, Array] = {}
         self.memories: dict[str, Value] = {}
+        #: The states from which recurrent layers start, (batch, features) each: zeros at first.
+        self.starts: dict[str, Array] = {}
         self.multiplications: dict[str, int] = {}
         #: Each layer's name, itself and its output, in the order in which they run.
         self.trail: list[tuple[str, Node, Value]] = []

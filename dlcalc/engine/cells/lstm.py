@@ -49,6 +49,7 @@ class Lstm(Cell):
         self.projected = site.layer.proj is not None
         cells = site.array(self.time + 2, *sizes[1:])
         cell, cell_before = cells[1:-1], cells[2:] if self.reverse else cells[:-2]
+        site.start(f"c0{suffix}", cells[-1 if self.reverse else 0])
         #: tanh(c), and o*tanh(c): the state itself if nothing projects it.
         squashed, self.shown = site.array(*sizes), self.y.now
         if self.projected:
