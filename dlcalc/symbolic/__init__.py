@@ -1,0 +1,1 @@
+"""Gradients: derived, shown step by step, verified."""

@@ -1,0 +1,213 @@
+"""Every step of a derivation, and its printed end, held against true slopes at random points."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from dlcalc.errors import InputError
+from dlcalc.expr.parse import parse
+from dlcalc.expr.tree import Expr, variables, written
+from dlcalc.symbolic.scalar.derive import MOST_NODES, Derivation, Link
+from dlcalc.symbolic.scalar.evaluate import Undefined, evaluate
+from dlcalc.symbolic.scalar.witness import Chain, method, slope
+
+POINTS = 7
+#: Where the sides agree to this, rounding explains the rest.
+TOLERANCE = {"complex step": 1e-10, "central differences": 1e-6}
+PRECISE = 1e-12
+_ATTEMPTS = 300
+
+
+class Verdict(NamedTuple):
+    """What the checks of one derivation found."""
+
+    method: str
+    points: int
+    #: The largest relative error of each step by its symbol.
+    residuals: Mapping[str, float]
+    #: The first symbol that is wrong, and a sentence that says where; empty if none is.
+    wrong: str = ""
+    sentence: str = ""
+
+    @property
+    def largest(self) -> float:
+        """The largest relative error."""
+        return max(self.residuals.values(), default=0.0)
+
+
+class _Claim(NamedTuple):
+    """A slope that a derivation tells, and the definitions whose slope it is."""
+
+    symbol: str
+    by: str
+    expr: Expr
+    chain: Chain
+
+
+def check(expr: Expr, derivation: Derivation, root: str) -> Verdict:
+    """Hold the steps of a derivation, and its gradient as it is printed, against its expression.
+
+    Raises `InputError` where no point is found at which the expression has a slope.
+    """
+    return _Check(expr, derivation, root).verdict()
+
+
+class _Check:
+    def __init__(self, expr: Expr, derivation: Derivation, root: str) -> None:
+        self.expr, self.by = expr, derivation.by
+        names = set(derivation.within(root))
+        self.definitions: Chain = [pair for pair in derivation.definitions if pair.name in names]
+        self.claims = list(self._claimed(derivation.links(root)))
+        printed = reread(written(derivation.gradient(root)))
+        self.claims.append(_Claim(f"d{root}/d{self.by}", self.by, printed, [("", expr)]))
+        self.residuals: dict[str, float] = {}
+
+    def _claimed(self, links: Sequence[Link]) -> Iterator[_Claim]:
+        """The claims of steps: what each is joined from stands before it, and local ones first."""
+        flat = list(_flat(links))
+        for link in flat:
+            if link.expr is None:
+                chain = [pair for pair in self.definitions if pair[0] == link.of]
+                yield _Claim(link.symbol, link.by, reread(link.text), chain)
+        names = [name for name, _ in self.definitions]
+        for link in reversed(flat):
+            if link.expr is not None:
+                chain = list(self.definitions[: names.index(link.of) + 1])
+                yield _Claim(link.symbol, link.by, link.expr, chain)
+
+    def verdict(self) -> Verdict:
+        points = drawn(self.expr, self.by)
+        used = method([self.expr])
+        for values in points:
+            wrong = self._wrong(values)
+            if wrong:
+                return Verdict(used, len(points), self.residuals, *wrong)
+        return Verdict(used, len(points), self.residuals)
+
+    def _wrong(self, values: dict[str, float]) -> tuple[str, str] | None:
+        """The first claim that does not hold at a point, and a sentence about it."""
+        try:
+            claimed, known = self._evaluated(values, evaluate)
+        except Undefined:
+            return self._wrong_precisely(values)
+        for claim, ours in zip(self.claims, claimed, strict=True):
+            try:
+                true = slope(claim.chain, known, claim.by)
+            except Undefined:
+                return self._wrong_precisely(values)
+            error = relative(ours, true)
+            if not error <= TOLERANCE[method([expr for _, expr in claim.chain])]:
+                return self._wrong_precisely(values)
+            self._note(claim, error)
+        return None
+
+    def _wrong_precisely(self, values: dict[str, float]) -> tuple[str, str] | None:
+        """The same to 120 digits, where rounding may have parted what is equal."""
+        from dlcalc.symbolic.scalar import precise
+
+        try:
+            claimed, known = self._evaluated(values, precise.value)
+        except Undefined as undefined:
+            return self.claims[-1].symbol, f"{undefined.rule}: {_at(values)}"
+        for claim, ours in zip(self.claims, claimed, strict=True):
+            try:
+                true, noise = precise.slope(claim.chain, known, claim.by)
+            except Undefined as undefined:
+                return claim.symbol, f"{undefined.rule}: {_at(values)}"
+            error = 0.0 if abs(ours - true) <= noise else float(relative(ours, true))
+            if not error <= PRECISE:
+                sentence = f"{claim.symbol} is {float(true):.9g} and not {float(ours):.9g}"
+                held = {name: known[name] for name in _held(claim)}
+                return claim.symbol, f"{sentence} at {_at(held)}"
+            self._note(claim, error)
+        return None
+
+    def _evaluated(
+        self, values: Mapping[str, Any], value: Callable[[Expr, Mapping[str, Any]], Any]
+    ) -> tuple[list[Any], dict[str, Any]]:
+        """What every claim says at a point, and the values of all names there."""
+        known = dict(values)
+        for name, expr in self.definitions:
+            known[name] = value(expr, known)
+        found: dict[str, Any] = {}
+        said = []
+        for claim in self.claims:
+            said.append(value(claim.expr, {**known, **found}))
+            found[claim.symbol] = said[-1]
+        return said, known
+
+    def _note(self, claim: _Claim, error: float) -> None:
+        self.residuals[claim.symbol] = max(self.residuals.get(claim.symbol, 0.0), error)
+
+
+def _held(claim: _Claim) -> list[str]:
+    """The names that a claim and its definitions take from outside."""
+    made = {name for name, _ in claim.chain}
+    names = [name for _, expr in claim.chain for name in variables(expr)]
+    return [name for name in dict.fromkeys(names) if name not in made]
+
+
+def _at(values: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} = {float(number):.6g}" for name, number in values.items())
+
+
+def relative(claimed: Any, true: Any) -> Any:
+    """The difference as a share of the larger; 0 where both are 0."""
+    if claimed == true:
+        return 0.0
+    return abs(claimed - true) / max(abs(claimed), abs(true))
+
+
+def reread(text: str) -> Expr:
+    """What was printed, as it is read again."""
+    return parse(text, depth=MOST_NODES, nodes=MOST_NODES)
+
+
+def _flat(links: Sequence[Link]) -> Iterator[Link]:
+    for link in links:
+        yield link
+        yield from _flat(link.parts)
+
+
+def drawn(expr: Expr, by: str) -> list[dict[str, float]]:
+    """Random points at which an expression has a slope, if possible one that is not 0."""
+    names = variables(expr)
+    if by not in names:
+        names.append(by)
+    source = random.Random(0)
+    telling: list[dict[str, float]] = []
+    flat: list[dict[str, float]] = []
+    for attempt in range(_ATTEMPTS):
+        values = {name: _number(source, attempt) for name in names}
+        try:
+            evaluate(expr, values)
+            found = slope([("", expr)], values, by)
+        except Undefined:
+            continue
+        (telling if found else flat).append(values)
+        if len(telling) == POINTS or (not telling and len(flat) >= 10 * POINTS):
+            break
+    if not telling and not flat:
+        raise InputError(
+            "no point was found at which the expression has a derivative, so none is verified",
+            place=expr.place,
+        )
+    return [*telling, *flat][:POINTS]
+
+
+def _number(source: random.Random, attempt: int) -> float:
+    """A number of either sign; later attempts are positive, within (0, 1), large and small."""
+    size = source.uniform(0.1, 2.0)
+    kind = attempt % 6 if attempt > 10 else 0
+    if kind == 1:
+        return size
+    if kind == 2:
+        return source.uniform(0.02, 0.98)
+    if kind in (3, 4):
+        size *= 10 ** source.uniform(0, 3)
+    elif kind == 5:
+        size *= 10 ** source.uniform(-4, 0)
+    return size if kind == 4 else math.copysign(size, source.uniform(-1, 1))
