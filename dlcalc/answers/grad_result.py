@@ -123,7 +123,7 @@ class GradResult(Result):
                 Row(("" if number else "let", f"{name} = {text}"))
                 for number, (name, text) in enumerate(self.definitions)
             ]
-            found += [Block("ll", rows), Block("lll", list(_rows(self.steps)))]
+            found += [Block("ll", rows), Block("lll", _rows(self.steps))]
         for name in self.shown:
             lines = self.views[name].splitlines()
             rows = [Row((name if not number else "", line)) for number, line in enumerate(lines)]
@@ -162,11 +162,11 @@ class GradResult(Result):
         return document
 
 
-def _rows(steps: Sequence[Step], depth: int = 0) -> list[Row]:
+def _rows(steps: Sequence[Step]) -> list[Row]:
     rows = []
     for step in steps:
-        rows.append(Row(("  " * depth + f"{step.symbol} = {step.text}", step.rule, step.shape)))
-        rows += _rows(step.parts, depth + 1)
+        rows.append(Row((f"{step.symbol} = {step.text}", step.rule, step.shape)))
+        rows += _rows(step.parts)
     return rows
 
 

@@ -1,4 +1,4 @@
-"""The chain rule as people write it: every step with its rule, and the gradient they multiply to."""
+"""The chain rule as people write it: every step with its rule, and what they multiply to."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from dlcalc.errors import InputError
+from dlcalc.errors import InputError, Place
 from dlcalc.expr.parse import parse
 from dlcalc.expr.tree import Binary, Call, Expr, Name, Negative, Subscript, variables, written
 from dlcalc.symbolic.scalar.form import Algebra, Form
@@ -45,6 +45,7 @@ class Bend(NamedTuple):
     function: str
     zero: Expr
     jump: bool
+    place: Place | None
 
 
 class Derivation:
@@ -327,6 +328,6 @@ def _bends(expr: Expr) -> list[Bend]:
     rule = RULES[function]
     values = dict(zip(_LETTERS, operands, strict=False))
     return [
-        Bend(function, replaced(parse(text), values), text in rule.jumps)
+        Bend(function, replaced(parse(text), values), text in rule.jumps, expr.place)
         for text in (*rule.bends, *rule.jumps)
     ]

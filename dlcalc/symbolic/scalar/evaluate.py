@@ -14,12 +14,17 @@ from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import Any
 
-from dlcalc.errors import InputError, abridged
+from dlcalc.errors import InputError, Place, abridged
 from dlcalc.expr.tree import Binary, Call, Expr, Name, Negative, Number, Subscript, written
 
 
 class Undefined(InputError):
-    """A part of an expression that has no real, finite value at a point."""
+    """A part of an expression that has no real, finite value at a point, and why."""
+
+    def __init__(self, part: str, why: str, place: Place | None = None) -> None:
+        super().__init__(f"{part} {why} there", place=place)
+        self.part = part
+        self.why = why
 
 
 def evaluate(expr: Expr, values: Mapping[str, Any], arithmetic: Any = None) -> Any:
@@ -60,14 +65,12 @@ def _value(expr: Expr, values: Mapping[str, Any], m: Any) -> Any:
 
 
 def _undefined(expr: Expr, error: Exception) -> Undefined:
-    shown = abridged(written(expr))
+    why = "has no real value"
     if isinstance(error, ZeroDivisionError):
-        rule = f"{shown} divides by 0 there"
+        why = "divides by 0"
     elif isinstance(error, OverflowError):
-        rule = f"{shown} is too large a number there"
-    else:
-        rule = f"{shown} has no real value there"
-    return Undefined(rule, place=expr.place)
+        why = "is too large a number"
+    return Undefined(abridged(written(expr)), why, expr.place)
 
 
 class Real:
@@ -212,7 +215,7 @@ def _softplus(m: Any, x: Any) -> Any:
 
 
 def _abs(m: Any, x: Any) -> Any:
-    return x if m.above(x) else -x
+    return -x if m.above(-x) else x
 
 
 def _elu(m: Any, x: Any, alpha: Any = 1) -> Any:

@@ -37,6 +37,9 @@ def expression(form: Form) -> Expr:
 
 
 def _number(value: Fraction) -> Expr:
+    if not _ends(value.denominator):
+        over, under = Fraction(value.numerator), Fraction(value.denominator)
+        return Binary("/", _number(over), Number(under))
     return Number(value) if value >= 0 else Negative(Number(-value))
 
 
@@ -63,29 +66,30 @@ def _sum(form: Form) -> Expr:
 
 def _product(coefficient: Fraction, core: Form) -> Expr:
     """A coefficient times powers, those with negative exponents below the line."""
-    above: list[tuple[int, Expr]] = []
-    below: list[tuple[int, Expr]] = []
+    above: list[tuple[int, int, Expr]] = []
+    below: list[tuple[int, int, Expr]] = []
     for part in core.parts if core.kind == "product" else (core,):
         if part.number is not None:
             coefficient *= part.number
             continue
         base, exponent = part.parts if part.kind == "power" else (part, None)
         value = None if exponent is None else exponent.number
-        # Numbers first, then letters, then what was made of them.
-        rank = (base.kind != "number" and bool(base.names)) + (base.kind != "symbol")
-        rank = 2 * (base.kind != "number") if rank > 1 or base.kind == "number" else rank
+        # Numbers first, then letters by age, then what was made of them.
+        rank = {"number": 0, "symbol": 1}.get(base.kind, 2)
+        age = base.age if rank == 1 else 0
         if value is not None and value < 0:
-            below.append((rank, _power(base, -value)))
+            below.append((rank, age, _power(base, -value)))
         elif exponent is None or value is not None:
-            above.append((rank, _power(base, Fraction(1) if value is None else value)))
+            above.append((rank, age, _power(base, Fraction(1) if value is None else value)))
         else:
-            above.append((rank, Binary("**", expression(base), expression(exponent))))
+            above.append((rank, age, Binary("**", expression(base), expression(exponent))))
     number = abs(coefficient)
     over, under = number.numerator, number.denominator
-    if under % 5 == 0 and _ends(under):
+    # 3*x/4, but 5.5*x and 0.1*x.
+    if _ends(under) and not (over < 10 and under in (2, 4)) and not (over == 1 and under % 5):
         over, under = number, 1  # type: ignore[assignment]
-    numerators = [part for _, part in sorted(above, key=lambda pair: pair[0])]
-    denominators = [part for _, part in sorted(below, key=lambda pair: pair[0])]
+    numerators = [part for _, _, part in sorted(above, key=lambda row: row[:2])]
+    denominators = [part for _, _, part in sorted(below, key=lambda row: row[:2])]
     if over != 1 or not numerators:
         numerators.insert(0, Number(Fraction(over)))
     if under != 1:
@@ -129,6 +133,8 @@ class Tidy:
             found = self.algebra.rebuilt(form, parts) if form.parts else form
             if found.kind == "sum" and 1 < len(found.parts) <= _MOST_TERMS:
                 found = self._shortest(found)
+                # What came before brackets may have left something to be done in them.
+                found = self.algebra.rebuilt(found, [self(part) for part in found.parts])
             self._memo[form] = found
         return found
 
@@ -138,7 +144,9 @@ class Tidy:
         shapes = [form, self._gathered(form)]
         expanded = self.expanded(form)
         if expanded is not form:
-            shapes += [expanded, self._gathered(expanded)]
+            # Of equals a polynomial is multiplied out, anything else is not.
+            place = 0 if _is_polynomial(form) else 2
+            shapes[place:place] = [expanded, self._gathered(expanded)]
         return min(shapes, key=weight)
 
     def expanded(self, form: Form) -> Form:
@@ -212,6 +220,13 @@ class Tidy:
             if exponent.number is not None and base.number is None:
                 found[base] = exponent.number
         return found
+
+
+def _is_polynomial(form: Form) -> bool:
+    if form.kind == "power":
+        exponent = form.parts[1].number
+        return exponent is not None and exponent > 0 and _is_polynomial(form.parts[0])
+    return form.kind != "call" and all(map(_is_polynomial, form.parts))
 
 
 def weight(form: Form) -> int:

@@ -64,7 +64,7 @@ class Parts:
         for number, expr in enumerate(exprs):
             kind = roots[number] if roots else "L" if _is_loss(expr) else "y"
             found.append(self._name(expr, self._reduced(expr), kind).name)
-        taken = {name for expr in exprs for name in variables(expr)} | set(self._old)
+        taken = {name for expr in exprs for name in variables(expr)} | set(self._old) | set(by)
         new = self._named(taken, found)
         #: The name of each expression.
         self.roots = [new[name].name if name in new else name for name in found]
@@ -100,7 +100,7 @@ class Parts:
                 kind = "z" if function in _ACTIVATIONS else "u"
                 parts = tuple([self._atom(part, kind) for part in arguments])
                 kind = "a" if kind == "z" else "L" if function in _LOSSES else "v"
-                return self._name(expr, Call(function, parts), kind)
+                return self._name(expr, Call(function, parts, place=expr.place), kind)
         return expr
 
     def _factor(self, expr: Expr) -> Expr:
@@ -152,7 +152,7 @@ class Parts:
         for kind in dict.fromkeys(self._kinds):
             count = self._kinds.count(kind)
             spare = [kind + "_" * n for n in range(1, 99)]
-            for letter in [*_LETTERS.get(kind, kind), *spare]:
+            for letter in [*_LETTERS.get(kind, [kind]), *spare]:
                 names = [f"{letter}{i + 1}" for i in range(count)] if count > 1 else [letter]
                 if taken.isdisjoint(names) and letter not in taken:
                     break

@@ -88,5 +88,5 @@ def _central(chain: Chain, values: Values, by: str) -> float:
         if error < noise:
             best, noise = (4 * narrow - wide) / 3, error
     if math.isnan(best):
-        raise Undefined("a kink lies too near to the point")
+        raise Undefined("the expression", "has a kink too near to the point")
     return best
