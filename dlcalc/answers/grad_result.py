@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from dlcalc.errors import ClaimError
@@ -77,7 +77,8 @@ class GradResult(Result):
         self.question = question
         self.answers = tuple(answers)
         self.steps = tuple(steps)
-        self.findings = tuple(findings)
+        self.findings: tuple[Finding, ...] = ()
+        self.add(findings)
         self.definitions = tuple(definitions)
         self.remarks = tuple(remarks)
         self.views = dict(views or {})
@@ -86,14 +87,17 @@ class GradResult(Result):
         self.compare = compare
         self.compared: Comparison | None = None
         self.notes = tuple(notes)
-        wrong = [finding.failure for finding in self.findings if finding.failure]
-        self.failure = " ".join(wrong)
         values = [answer.value for answer in self.answers]
         self.value: object
         if len(values) == 1 and values[0] is not None:
             self.value = values[0]
         else:
             self.value = "\n".join(answer.text for answer in self.answers)
+
+    def add(self, findings: Iterable[Finding]) -> None:
+        """Take in what another route found."""
+        self.findings += tuple(findings)
+        self.failure = " ".join(finding.failure for finding in self.findings if finding.failure)
 
     def terse(self) -> str:
         """The view that was asked for, or the numbers at ``--at``, or the gradient."""
@@ -108,7 +112,8 @@ class GradResult(Result):
 
         Raises `ClaimError`, with a point where they part, if it is not.
         """
-        if isinstance(self.value, int | float) or self.compare is None:
+        number = isinstance(self.value, int | float)
+        if self.compare is None or (number and _is_number(expected)):
             return meets(self.value, expected)
         self.compared = self.compare(expected)
         if not self.compared.equal:
@@ -125,9 +130,8 @@ class GradResult(Result):
             ]
             found += [Block("ll", rows), Block("lll", _rows(self.steps))]
         for name in self.shown:
-            lines = self.views[name].splitlines()
-            rows = [Row((name if not number else "", line)) for number, line in enumerate(lines)]
-            found.append(Block("ll", rows))
+            # One column, so that it can be copied whole.
+            found.append(Block("l", [Row((line,)) for line in self.views[name].splitlines()]))
         rows = [*self.remarks, *(finding.row for finding in self.findings)]
         if self.compared is not None:
             rows.append(Row(("expected", self.compared.sentence)))
@@ -160,6 +164,14 @@ class GradResult(Result):
         if self.notes:
             document["notes"] = list(self.notes)
         return document
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text.replace(",", ""))
+    except ValueError:
+        return False
+    return True
 
 
 def _rows(steps: Sequence[Step]) -> list[Row]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING
 
-from dlcalc.answers.grad_result import Answer, GradResult, Step
-from dlcalc.errors import InputError, nearest
+from dlcalc.answers.grad_result import Answer, Comparison, GradResult, Step
+from dlcalc.errors import ClaimError, InputError, abridged, nearest
 from dlcalc.expr.parse import parse
 from dlcalc.expr.tree import Expr, Name, Subscript, variables, written
 from dlcalc.result import Finding, Row
@@ -14,6 +16,9 @@ from dlcalc.symbolic.scalar.kinks import Kink, Piece, kinks, on, pieces, wrong_p
 from dlcalc.symbolic.scalar.orders import Orders
 from dlcalc.symbolic.scalar.point import at as value_at
 from dlcalc.symbolic.scalar.point import read_point, shown
+
+if TYPE_CHECKING:
+    from dlcalc.symbolic.scalar.equal import Equality
 
 #: Higher derivatives grow without end.
 MOST_ORDERS = 12
@@ -56,7 +61,13 @@ def grad_scalar(
     point = read_point(at, list(dict.fromkeys([*names, *by]))) if at else None
     try:
         found = Orders(exprs, by, order, mixed=hessian, share=at_kink)
-        return _result(found, exprs, point, at_kink, [*_notes(names, by, wrt)], steps)
+        result = _result(found, exprs, point, at_kink, [*_notes(names, by, wrt)], steps)
+        result.views, result.shown = _views(found, names, by, view, code, latex)
+        if verify:
+            from dlcalc.answers.grad_verify import verified
+
+            result.add(verified(exprs, found))
+        return result
     except RecursionError:
         raise InputError("the expression is nested too deep to be derived") from None
 
@@ -100,7 +111,69 @@ def _result(
         definitions=[(name, written(expr)) for name, expr in found.parts.definitions],
         remarks=remarks,
         show_steps=steps,
+        compare=partial(compared, [entry.expr for entry in entries]),
         notes=notes,
+    )
+
+
+def _views(
+    found: Orders, names: Sequence[str], by: Sequence[str], view: str, code: str, latex: bool
+) -> tuple[dict[str, str], tuple[str, ...]]:
+    """The answers in other forms, and the names of those that were asked for."""
+    views: dict[str, str] = {}
+    entries = found.levels[-1]
+    if view in ("code", "all") or code:
+        from dlcalc.symbolic.scalar.code import code as code_of
+
+        letters = list(dict.fromkeys([*names, *by]))
+        views["code"] = code_of([entry.expr for entry in entries], letters, code or "numpy")
+    if latex or view == "all":
+        from dlcalc.expr.latex import latex as latex_of
+
+        views["latex"] = "\n".join(latex_of(entry.expr) for entry in entries)
+    return views, tuple(views)
+
+
+def compared(ours: Sequence[Expr], expected: str) -> Comparison:
+    """Whether a claim is what was derived; several derivatives are parted by semicolons.
+
+    Raises `ClaimError` if the claim cannot be read, or that cannot be told.
+    """
+    from dlcalc.symbolic.scalar.equal import equality
+
+    claims = [part for part in expected.replace("\n", ";").split(";") if part.strip()]
+    if len(claims) != len(ours):
+        are = "is 1 derivative" if len(ours) == 1 else f"are {len(ours)} derivatives"
+        raise ClaimError(f"--expect gives {len(claims)}, and there {are}.")
+    sentences: list[str] = []
+    for expr, text in zip(ours, claims, strict=True):
+        try:
+            claim = parse(text.strip())
+            found = equality(expr, claim)
+        except InputError as error:
+            raise ClaimError(f"--expect: {error.rule}.") from None
+        shown_claim = abridged(written(claim))
+        if found.equal is None:
+            raise ClaimError(
+                f"whether it is {shown_claim} cannot be told: no point is in both domains."
+            )
+        if not found.equal:
+            where = f"at {shown(found.point)} " if found.point else ""
+            sentence = (
+                f"expected {shown_claim}, which {where}is {found.theirs:.9g}, "
+                f"but the derivative is {found.ours:.9g} there."
+            )
+            return Comparison(False, sentence)
+        sentences.append(_decided(found))
+    return Comparison(True, "; ".join(dict.fromkeys(sentences)))
+
+
+def _decided(found: Equality) -> str:
+    if found.method.startswith("symbolically"):
+        return f"the same, decided {found.method}"
+    return (
+        f"the same at {found.points} random points, not decided symbolically; "
+        f"largest relative difference {found.largest:.1g}"
     )
 
 

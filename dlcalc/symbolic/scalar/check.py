@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import math
-import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from dlcalc.errors import InputError
 from dlcalc.expr.parse import parse
 from dlcalc.expr.tree import Expr, variables, written
 from dlcalc.symbolic.scalar.derive import MOST_NODES, Derivation, Link
+from dlcalc.symbolic.scalar.draw import drawn
 from dlcalc.symbolic.scalar.evaluate import Undefined, evaluate
 from dlcalc.symbolic.scalar.witness import Chain, method, slope
 
-POINTS = 7
 #: Where the sides agree to this, rounding explains the rest.
 TOLERANCE = {"complex step": 1e-10, "central differences": 1e-6}
 PRECISE = 1e-12
-_ATTEMPTS = 300
 
 
 class Verdict(NamedTuple):
@@ -170,44 +166,3 @@ def _flat(links: Sequence[Link]) -> Iterator[Link]:
     for link in links:
         yield link
         yield from _flat(link.parts)
-
-
-def drawn(expr: Expr, by: str) -> list[dict[str, float]]:
-    """Random points at which an expression has a slope, if possible one that is not 0."""
-    names = variables(expr)
-    if by not in names:
-        names.append(by)
-    source = random.Random(0)
-    telling: list[dict[str, float]] = []
-    flat: list[dict[str, float]] = []
-    for attempt in range(_ATTEMPTS):
-        values = {name: _number(source, attempt) for name in names}
-        try:
-            evaluate(expr, values)
-            found = slope([("", expr)], values, by)
-        except Undefined:
-            continue
-        (telling if found else flat).append(values)
-        if len(telling) == POINTS or (not telling and len(flat) >= 10 * POINTS):
-            break
-    if not telling and not flat:
-        raise InputError(
-            "no point was found at which the expression has a derivative, so none is verified",
-            place=expr.place,
-        )
-    return [*telling, *flat][:POINTS]
-
-
-def _number(source: random.Random, attempt: int) -> float:
-    """A number of either sign; later attempts are positive, within (0, 1), large and small."""
-    size = source.uniform(0.1, 2.0)
-    kind = attempt % 6 if attempt > 10 else 0
-    if kind == 1:
-        return size
-    if kind == 2:
-        return source.uniform(0.02, 0.98)
-    if kind in (3, 4):
-        size *= 10 ** source.uniform(0, 3)
-    elif kind == 5:
-        size *= 10 ** source.uniform(-4, 0)
-    return size if kind == 4 else math.copysign(size, source.uniform(-1, 1))

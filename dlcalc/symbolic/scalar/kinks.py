@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 from dlcalc.errors import Place
 from dlcalc.expr.tree import Expr, written
-from dlcalc.symbolic.scalar.check import PRECISE, drawn, relative
+from dlcalc.symbolic.scalar.check import PRECISE, relative
+from dlcalc.symbolic.scalar.draw import drawn
 from dlcalc.symbolic.scalar.evaluate import KINKED, evaluate
 from dlcalc.symbolic.scalar.form import Algebra, Form
 from dlcalc.symbolic.scalar.orders import Entry

@@ -56,15 +56,21 @@ def _last(chain: Chain, values: Mapping[str, Any], arithmetic: Any) -> Any:
     return found
 
 
-class _Sides(Real):
+class Sides(Real):
     """Real numbers; on which side every branch was taken is written down."""
 
     def __init__(self) -> None:
-        self.sides: list[bool] = []
+        self.sides: list[int] = []
 
     def above(self, x: float) -> bool:  # type: ignore[override]
-        self.sides += [x > 0, x < 0]
+        """Whether a number is above 0."""
+        self.sides.append((x > 0) - (x < 0))
         return x > 0
+
+    @property
+    def on_kink(self) -> bool:
+        """Whether some branch was taken at 0 itself."""
+        return 0 in self.sides
 
 
 def _central(chain: Chain, values: Values, by: str) -> float:
@@ -75,7 +81,7 @@ def _central(chain: Chain, values: Values, by: str) -> float:
         samples, sides = [], []
         try:
             for move in (-step, -step / 2, 0.0, step / 2, step):
-                arithmetic = _Sides()
+                arithmetic = Sides()
                 samples.append(_last(chain, {**values, by: values[by] + move}, arithmetic))
                 sides.append(arithmetic.sides)
         except Undefined:
