@@ -45,6 +45,9 @@ def grad(
     names = named(wrt)
     if net:
         raise InputError("gradients of whole networks are not there yet", mend="Leave out --net.")
+    if activation or loss:
+        given = "--activation" if activation else "--loss"
+        raise InputError(f"{given} is of a network", mend="Give one, as in --net 2-2-2.")
     if not expressions:
         raise InputError("there is no expression", mend="Give one, as in 'sigmoid(w*x + b)'.")
     parsed = [parse(text) for text in expressions]

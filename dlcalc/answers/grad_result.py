@@ -67,12 +67,14 @@ class GradResult(Result):
         shown: Sequence[str] = (),
         show_steps: bool = True,
         compare: Callable[[str], Comparison] | None = None,
+        arrangement: Sequence[Sequence[int]] = (),
         notes: Sequence[str] = (),
     ) -> None:
         """``views`` are texts by name, ``shown`` the names of those that were asked for.
 
         ``definitions`` are the names that the steps use, ``remarks`` rows such as where
-        the gradient has kinks; ``compare`` tells whether a text is the same gradient.
+        the gradient has kinks; ``compare`` tells whether a text is the same gradient;
+        ``arrangement`` has the numbers of the answers in the rows of a matrix.
         """
         self.question = question
         self.answers = tuple(answers)
@@ -86,13 +88,14 @@ class GradResult(Result):
         self.show_steps = show_steps
         self.compare = compare
         self.compared: Comparison | None = None
+        self.arrangement = arrangement
+        #: What stands between several answers where only they are wanted.
+        self.separator = "\n"
         self.notes = tuple(notes)
-        values = [answer.value for answer in self.answers]
-        self.value: object
-        if len(values) == 1 and values[0] is not None:
-            self.value = values[0]
-        else:
-            self.value = "\n".join(answer.text for answer in self.answers)
+        value = self.answers[0].value
+        self.value: object = (
+            value if len(self.answers) == 1 and value is not None else self._terse()
+        )
 
     def add(self, findings: Iterable[Finding]) -> None:
         """Take in what another route found."""
@@ -103,9 +106,14 @@ class GradResult(Result):
         """The view that was asked for, or the numbers at ``--at``, or the gradient."""
         if len(self.shown) == 1:
             return self.views[self.shown[0]]
-        return "\n".join(
-            answer.text if answer.value is None else str(answer.value) for answer in self.answers
-        )
+        return self._terse()
+
+    def _terse(self) -> str:
+        texts = [a.text if a.value is None else str(a.value) for a in self.answers]
+        if not self.arrangement:
+            return self.separator.join(texts)
+        rows = [", ".join(texts[number] for number in row) for row in self.arrangement]
+        return f"[{', '.join(f'[{row}]' for row in rows)}]"
 
     def meets(self, expected: str) -> bool:
         """Whether a text is an equivalent gradient, or the number at ``--at``.
@@ -115,9 +123,10 @@ class GradResult(Result):
         number = isinstance(self.value, int | float)
         if self.compare is None or (number and _is_number(expected)):
             return meets(self.value, expected)
-        self.compared = self.compare(expected)
-        if not self.compared.equal:
-            raise ClaimError(self.compared.sentence)
+        found = self.compare(expected)
+        if not found.equal:
+            raise ClaimError(found.sentence)
+        self.compared = found
         return True
 
     def blocks(self) -> list[Block]:
@@ -151,6 +160,10 @@ class GradResult(Result):
             }
             for answer in self.answers
         ]
+        if self.arrangement:
+            document["matrix"] = [
+                [self.answers[number].text for number in row] for row in self.arrangement
+            ]
         document["definitions"] = [
             {"symbol": name, "expression": text} for name, text in self.definitions
         ]

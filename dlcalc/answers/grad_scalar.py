@@ -62,11 +62,15 @@ def grad_scalar(
     try:
         found = Orders(exprs, by, order, mixed=hessian, share=at_kink)
         result = _result(found, exprs, point, at_kink, [*_notes(names, by, wrt)], steps)
+        if hessian or jacobian:
+            result.arrangement = _arrangement(len(exprs), len(by), hessian)
         result.views, result.shown = _views(found, names, by, view, code, latex)
         if verify:
             from dlcalc.answers.grad_verify import verified
 
-            result.add(verified(exprs, found))
+            told = list(verified(exprs, found))
+            result.add([part for part in told if not isinstance(part, str)])
+            result.notes = [*result.notes, *[part for part in told if isinstance(part, str)]]
         return result
     except RecursionError:
         raise InputError("the expression is nested too deep to be derived") from None
@@ -114,6 +118,14 @@ def _result(
         compare=partial(compared, [entry.expr for entry in entries]),
         notes=notes,
     )
+
+
+def _arrangement(rows: int, columns: int, hessian: bool) -> list[list[int]]:
+    """The numbers of derivatives in a Jacobian, or in a Hessian whose lower half is not told."""
+    if not hessian:
+        return [[row * columns + column for column in range(columns)] for row in range(rows)]
+    first = [sum(range(columns - row + 1, columns + 1)) for row in range(columns)]
+    return [[first[min(i, j)] + abs(i - j) for j in range(columns)] for i in range(columns)]
 
 
 def _views(

@@ -24,8 +24,8 @@ _LARGEST = 100_000
 class Precise:
     """Numbers of 120 digits. What would be complex has no real value."""
 
-    sin, cos, tan, erf = mpmath.sin, mpmath.cos, mpmath.tan, mpmath.erf
-    tanh = mpmath.tanh
+    sin, cos, tan = map(staticmethod, (mpmath.sin, mpmath.cos, mpmath.tan))
+    tanh, erf = map(staticmethod, (mpmath.tanh, mpmath.erf))
 
     @property
     def pi(self) -> Any:

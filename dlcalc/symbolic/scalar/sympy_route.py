@@ -55,8 +55,9 @@ def always_zero(difference: Any) -> bool:
     if sp.count_ops(difference) > _MOST_OPERATIONS:
         return False
     plain = difference.replace(sp.tanh, lambda x: 1 - 2 / (sp.exp(2 * x) + 1))
-    plain = plain.rewrite([sp.sinh, sp.cosh], sp.exp).rewrite(sp.tan, sp.cos)
-    above = sp.expand(sp.numer(sp.together(plain)))
+    plain = plain.rewrite([sp.sinh, sp.cosh], sp.exp)
+    plain = plain.replace(sp.tan, lambda x: sp.sin(x) / sp.cos(x))
+    above = sp.expand(sp.expand_trig(sp.numer(sp.together(plain))))
     if above == 0:
         return True
     # sin(x)**2 + cos(x)**2 is 1.
