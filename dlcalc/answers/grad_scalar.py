@@ -61,9 +61,8 @@ def grad_scalar(
     point = read_point(at, list(dict.fromkeys([*names, *by]))) if at else None
     try:
         found = Orders(exprs, by, order, mixed=hessian, share=at_kink)
-        result = _result(found, exprs, point, at_kink, [*_notes(names, by, wrt)], steps)
-        if hessian or jacobian:
-            result.arrangement = _arrangement(len(exprs), len(by), hessian)
+        shape = _arrangement(len(exprs), len(by), hessian) if hessian or jacobian else []
+        result = _result(found, exprs, point, at_kink, [*_notes(names, by, wrt)], steps, shape)
         result.views, result.shown = _views(found, names, by, view, code, latex)
         if verify:
             from dlcalc.answers.grad_verify import verified
@@ -83,6 +82,7 @@ def _result(
     share: str,
     notes: list[str],
     steps: bool,
+    arrangement: list[list[int]],
 ) -> GradResult:
     entries = found.levels[-1]
     told = kinks([entry for level in found.levels for entry in level], share)
@@ -99,7 +99,8 @@ def _result(
     if parts:
         question["pieces"] = {part.condition: written(part.expr) for part in parts}
     values: list[float | None] = [None] * len(entries)
-    remarks = list(_remarks(told, parts, point))
+    gaps = [e.verdict.gap for level in found.levels for e in level if e.verdict.gap]
+    remarks = list(_remarks(told, parts, gaps, point))
     if point is not None:
         for expr, root in zip(exprs, found.roots, strict=True):
             remarks.append(Row(("", f"{root} = {value_at(expr, point)!r}")))
@@ -116,6 +117,7 @@ def _result(
         remarks=remarks,
         show_steps=steps,
         compare=partial(compared, [entry.expr for entry in entries]),
+        arrangement=arrangement,
         notes=notes,
     )
 
@@ -278,7 +280,10 @@ def _findings(found: Orders, parts: Sequence[Piece]) -> Iterator[Finding]:
 
 
 def _remarks(
-    told: Sequence[Kink], parts: Sequence[Piece], point: Mapping[str, float] | None
+    told: Sequence[Kink],
+    parts: Sequence[Piece],
+    gaps: Sequence[str],
+    point: Mapping[str, float] | None,
 ) -> Iterator[Row]:
     """What is to be known about an answer: its kinks, its pieces, the point.
 
@@ -295,5 +300,7 @@ def _remarks(
     for number, part in enumerate(parts):
         where = "" if number else "where"
         yield Row((where, f"{part.condition}: {written(part.expr)}"), "aside")
+    for gap in dict.fromkeys(gaps):
+        yield Row(("left out", f"a point where {gap}"), "aside")
     if point is not None:
         yield Row(("at", shown(point)))

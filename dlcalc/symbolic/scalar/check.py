@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from dlcalc.errors import InputError
 from dlcalc.expr.parse import parse
 from dlcalc.expr.tree import Expr, variables, written
 from dlcalc.symbolic.scalar.derive import MOST_NODES, Derivation, Link
@@ -27,6 +28,8 @@ class Verdict(NamedTuple):
     #: The first symbol that is wrong, and a sentence that says where; empty if none is.
     wrong: str = ""
     sentence: str = ""
+    #: Where a formula has no value though the expression has a slope; empty if nowhere.
+    gap: str = ""
 
     @property
     def largest(self) -> float:
@@ -62,26 +65,35 @@ class _Check:
         self.residuals: dict[str, float] = {}
 
     def _claimed(self, links: Sequence[Link]) -> Iterator[_Claim]:
-        """The claims of steps: what each is joined from stands before it, and local ones first."""
+        """The claims of steps: local ones first, then what joins others, behind these."""
         flat = list(_flat(links))
         for link in flat:
             if link.expr is None:
                 chain = [pair for pair in self.definitions if pair[0] == link.of]
                 yield _Claim(link.symbol, link.by, reread(link.text), chain)
         names = [name for name, _ in self.definitions]
-        for link in reversed(flat):
+        for link in sorted(flat, key=lambda link: names.index(link.of)):
             if link.expr is not None:
                 chain = list(self.definitions[: names.index(link.of) + 1])
                 yield _Claim(link.symbol, link.by, link.expr, chain)
 
     def verdict(self) -> Verdict:
-        points = drawn(self.expr, self.by)
-        used = method([self.expr])
+        names = dict.fromkeys(name for _, expr in self.definitions for name in variables(expr))
+        points = drawn(self.expr, self.by, [n for n in names if n not in dict(self.definitions)])
+        used, held, gap = method([self.expr]), 0, ""
         for values in points:
-            wrong = self._wrong(values)
+            try:
+                wrong = self._wrong(values)
+            except Undefined as undefined:
+                gap = gap or f"{undefined.part} {undefined.why} at {_at(values)}"
+                continue
+            held += 1
             if wrong:
-                return Verdict(used, len(points), self.residuals, *wrong)
-        return Verdict(used, len(points), self.residuals)
+                return Verdict(used, held, self.residuals, *wrong)
+        if not held:
+            rule = f"the derivative cannot be verified: {gap}, and so at every point"
+            raise InputError(rule, place=self.expr.place)
+        return Verdict(used, held, self.residuals, gap=gap)
 
     def _wrong(self, values: dict[str, float]) -> tuple[str, str] | None:
         """The first claim that does not hold at a point, and a sentence about it."""
@@ -101,18 +113,16 @@ class _Check:
         return None
 
     def _wrong_precisely(self, values: dict[str, float]) -> tuple[str, str] | None:
-        """The same to 120 digits, where rounding may have parted what is equal."""
+        """The same to 120 digits, where rounding may have parted what is equal.
+
+        Raises `Undefined` where even so a step has no value.
+        """
         from dlcalc.symbolic.scalar import precise
 
-        try:
-            claimed, known = self._evaluated(values, precise.value)
-        except Undefined as undefined:
-            return self.claims[-1].symbol, f"{undefined.rule}: {_at(values)}"
+        claimed, known = self._evaluated(values, precise.value)
+        noise = precise.NOISE * max(1, *map(abs, known.values()))
         for claim, ours in zip(self.claims, claimed, strict=True):
-            try:
-                true, noise = precise.slope(claim.chain, known, claim.by)
-            except Undefined as undefined:
-                return claim.symbol, f"{undefined.rule}: {_at(values)}"
+            true = precise.slope(claim.chain, known, claim.by)
             error = 0.0 if abs(ours - true) <= noise else float(relative(ours, true))
             if not error <= PRECISE:
                 sentence = f"{claim.symbol} is {float(true):.9g} and not {float(ours):.9g}"

@@ -4,33 +4,35 @@ from __future__ import annotations
 
 import math
 import random
+from collections.abc import Sequence
 
 from dlcalc.errors import InputError
 from dlcalc.expr.tree import Expr, variables
 from dlcalc.symbolic.scalar.evaluate import Undefined, evaluate
-from dlcalc.symbolic.scalar.witness import slope
+from dlcalc.symbolic.scalar.witness import Sides, slope
 
 POINTS = 7
 _ATTEMPTS = 300
 
 
-def drawn(expr: Expr, by: str) -> list[dict[str, float]]:
+def drawn(expr: Expr, by: str, also: Sequence[str] = ()) -> list[dict[str, float]]:
     """Random points at which an expression has a slope, if possible one that is not 0.
 
-    Raises `InputError` if none is found.
+    None lies on a kink; ``also`` names further variables. Raises `InputError` if none is found.
     """
-    names = variables(expr)
-    if by not in names:
-        names.append(by)
+    names = list(dict.fromkeys([*variables(expr), by, *also]))
     source = random.Random(0)
     telling: list[dict[str, float]] = []
     flat: list[dict[str, float]] = []
     for attempt in range(_ATTEMPTS):
         values = {name: drawn_number(source, attempt) for name in names}
+        sides = Sides()
         try:
-            evaluate(expr, values)
+            evaluate(expr, values, sides)
             found = slope([("", expr)], values, by)
         except Undefined:
+            continue
+        if sides.on_kink:
             continue
         (telling if found else flat).append(values)
         if len(telling) == POINTS or (not telling and len(flat) >= 10 * POINTS):

@@ -15,7 +15,7 @@ from dlcalc.symbolic.scalar.witness import Chain
 _DIGITS = 120
 #: The step of central differences: its square is their error, its inverse what rounding costs.
 _STEP = "1e-30"
-#: What is left of a value's digits in a slope that is so much smaller.
+#: Slopes are told apart to this share of the largest value at work.
 NOISE = 1e-80
 #: Numbers beyond e to this are not followed.
 _LARGEST = 100_000
@@ -99,20 +99,18 @@ def value(expr: Expr, values: Mapping[str, Any]) -> Any:
         return evaluate(expr, _lifted(values), _PRECISE)
 
 
-def slope(chain: Chain, values: Mapping[str, Any], by: str) -> tuple[Any, Any]:
-    """The derivative of the last of a chain of definitions, and the error it may have.
-
-    By central differences.
-    """
+def slope(chain: Chain, values: Mapping[str, Any], by: str) -> Any:
+    """The derivative of the last of a chain of definitions, by central differences."""
     with mpmath.workdps(_DIGITS):
-        start, step = _lifted(values), mpmath.mpf(_STEP)
+        start = _lifted(values)
+        step = (abs(start[by]) or 1) * mpmath.mpf(_STEP)
         sides = []
         for move in (step, -step):
             known = {**start, by: start[by] + move}
             for name, expr in chain:
                 known[name] = evaluate(expr, known, _PRECISE)
             sides.append(known[chain[-1][0]])
-        return (sides[0] - sides[1]) / (2 * step), NOISE * abs(sides[0])
+        return (sides[0] - sides[1]) / (2 * step)
 
 
 def _lifted(values: Mapping[str, Any]) -> dict[str, Any]:

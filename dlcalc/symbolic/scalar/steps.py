@@ -129,7 +129,7 @@ class Parts:
 
     def _name(self, expr: Expr, reduced: Expr, kind: str) -> Name:
         form = self._algebra.read(expr)
-        if form not in self._known:
+        if form not in self._known or not form.names:
             self._known[form] = f"\0{len(self._made)}"
             self._made.append((self._known[form], reduced))
             self._kinds.append(kind)

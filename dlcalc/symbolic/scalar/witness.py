@@ -77,7 +77,7 @@ def _central(chain: Chain, values: Values, by: str) -> float:
     """By five points, with Richardson's step; all of them on one side of every kink."""
     best, noise = math.nan, math.inf
     for share in _STEPS:
-        step = share * max(1.0, abs(values[by]))
+        step = share * (abs(values[by]) or 1.0)
         samples, sides = [], []
         try:
             for move in (-step, -step / 2, 0.0, step / 2, step):
