@@ -9,7 +9,7 @@ from dlcalc.errors import InputError
 from dlcalc.expr.parse import parse
 from dlcalc.expr.tree import Expr, variables, written
 from dlcalc.symbolic.scalar.derive import MOST_NODES, Derivation, Link
-from dlcalc.symbolic.scalar.draw import drawn
+from dlcalc.symbolic.scalar.draw import drawn, on_kink
 from dlcalc.symbolic.scalar.evaluate import Undefined, evaluate
 from dlcalc.symbolic.scalar.witness import Chain, method, slope
 
@@ -88,6 +88,9 @@ class _Check:
                 gap = gap or f"{undefined.part} {undefined.why} at {_at(values)}"
                 continue
             held += 1
+            if wrong and on_kink(self.expr, values):
+                rule = f"the expression has a kink at {_at(values)}, and so wherever it was tried"
+                raise InputError(rule, place=self.expr.place)
             if wrong:
                 return Verdict(used, held, self.residuals, *wrong)
         if not held:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from dlcalc.errors import InputError
 from dlcalc.expr.tree import Expr, variables
@@ -18,31 +18,41 @@ _ATTEMPTS = 300
 def drawn(expr: Expr, by: str, also: Sequence[str] = ()) -> list[dict[str, float]]:
     """Random points at which an expression has a slope, if possible one that is not 0.
 
-    None lies on a kink; ``also`` names further variables. Raises `InputError` if none is found.
+    None lies on a kink, unless all do; ``also`` names further variables. Raises
+    `InputError` if none is found.
     """
     names = list(dict.fromkeys([*variables(expr), by, *also]))
     source = random.Random(0)
     telling: list[dict[str, float]] = []
     flat: list[dict[str, float]] = []
+    edge: list[dict[str, float]] = []
     for attempt in range(_ATTEMPTS):
         values = {name: drawn_number(source, attempt) for name in names}
-        sides = Sides()
         try:
-            evaluate(expr, values, sides)
+            at_kink = on_kink(expr, values)
             found = slope([("", expr)], values, by)
         except Undefined:
             continue
-        if sides.on_kink:
+        if at_kink:
+            edge.append(values)
             continue
         (telling if found else flat).append(values)
         if len(telling) == POINTS or (not telling and len(flat) >= 10 * POINTS):
             break
-    if not telling and not flat:
+    found_any = [*telling, *flat] or edge
+    if not found_any:
         raise InputError(
             "no point was found at which the expression has a derivative, so none is verified",
             place=expr.place,
         )
-    return [*telling, *flat][:POINTS]
+    return found_any[:POINTS]
+
+
+def on_kink(expr: Expr, values: Mapping[str, float]) -> bool:
+    """Whether a point lies on a kink of an expression. Raises `Undefined` outside its domain."""
+    sides = Sides()
+    evaluate(expr, values, sides)
+    return sides.on_kink
 
 
 def drawn_number(source: random.Random, attempt: int) -> float:

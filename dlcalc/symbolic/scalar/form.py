@@ -295,10 +295,14 @@ class Algebra:
                     return self.sum([first, second if operator == "+" else self.scaled(-1, second)])
                 if operator == "*":
                     return self.product([first, second])
-                if operator == "/":
-                    return self.product([first, self.power(second, self.number(-1))])
-                if operator == "**":
-                    return self.power(first, second)
+                try:
+                    if operator == "/":
+                        return self.product([first, self.power(second, self.number(-1))])
+                    if operator == "**":
+                        return self.power(first, second)
+                except InputError as error:
+                    error.place = error.place or expr.place
+                    raise
         raise InputError(f"{type(expr).__name__} is not an operation on numbers", place=expr.place)
 
 

@@ -15,6 +15,7 @@ from dlcalc.symbolic.scalar.witness import Chain
 _DIGITS = 120
 #: The step of central differences: its square is their error, its inverse what rounding costs.
 _STEP = "1e-30"
+_LEAST = "1e-45"
 #: Slopes are told apart to this share of the largest value at work.
 NOISE = 1e-80
 #: Numbers beyond e to this are not followed.
@@ -103,7 +104,8 @@ def slope(chain: Chain, values: Mapping[str, Any], by: str) -> Any:
     """The derivative of the last of a chain of definitions, by central differences."""
     with mpmath.workdps(_DIGITS):
         start = _lifted(values)
-        step = (abs(start[by]) or 1) * mpmath.mpf(_STEP)
+        # As a share of the number, but of none that 120 digits could not tell from 0.
+        step = max(abs(start[by]) or 1, mpmath.mpf(_LEAST)) * mpmath.mpf(_STEP)
         sides = []
         for move in (step, -step):
             known = {**start, by: start[by] + move}
