@@ -140,6 +140,9 @@ def _written(expr: Expr) -> tuple[str, int]:
         case Call(function, arguments, axis):
             inner = ", ".join(written(argument) for argument in arguments)
             return f"{function}({inner}{'' if axis is None else f', axis={axis}'})", _ATOM
+        case Transpose(Number() as operand):
+            # 2.T would be the number 2. and a T.
+            return f"({written(operand)}).T", _ATOM
         case Transpose(operand):
             return f"{_inside(operand, _ATOM)}.T", _ATOM
         case Subscript(operand, indices):
