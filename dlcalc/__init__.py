@@ -23,6 +23,7 @@ __all__ = [
 __all__ = ["ClaimError", "InputError", "__version__", "activation", "loss", "params", "shape"]
 __all__ = ["ClaimError", "InputError", "__version__", "norm", "params", "shape", "step"]
 __all__ = ["ClaimError", "InputError", "__version__", "forward", "params", "shape"]
+__all__ = ["ClaimError", "InputError", "__version__", "grad", "params", "shape"]
 
 
 def __getattr__(name: str) -> object:

@@ -18,6 +18,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "loss": ("loss", "loss", "A loss's value and gradient, and the constant that minimises it."),
     "norm": ("norm", "norm", "Numbers normalised: statistics, values, gradients, the inverse."),
     "step": ("step", "step", "Update steps: penalties, optimisers, descent down a function."),
+    "grad": ("grad", "grad", "The gradient of an expression, with every step, verified."),
     "train-toy": ("train_toy", "train_toy", "Train a toy net and verify it."),
     "concepts": ("concepts", "concepts", "Claims about deep learning, by English or Chinese term."),
     "check": ("check", "check", "Run claims, and give verdicts with evidence."),

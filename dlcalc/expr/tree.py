@@ -165,6 +165,9 @@ class Writer:
                 return self.binary(expr)
             case Call():
                 return self.call(expr)
+            case Transpose(Number() as operand):
+                # 2.T would be the number 2. and a T.
+                return f"({self.text(operand)}).T", ATOM
             case Transpose(operand):
                 return f"{self.inside(operand, ATOM)}.T", ATOM
             case Subscript(operand, indices):

@@ -1,1 +1,1 @@
-"""Gradients as formulas."""
+"""Gradients: derived, shown step by step, verified."""

@@ -1,0 +1,375 @@
+"""Expressions in a form of their own, in which equal ones are one object and like terms meet.
+
+A form is a number, a symbol, a function at its arguments, a power, a product of
+powers, or a sum of products with exact coefficients. The constructors of
+`Algebra` collect like terms, add exponents, cancel, and keep brackets: nothing is
+multiplied out. What they change is true wherever the form before was defined.
+Terms and factors stay in the order in which they first came.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from fractions import Fraction
+from math import gcd, isqrt
+
+from dlcalc.errors import InputError
+from dlcalc.expr.tree import Binary, Call, Expr, Name, Negative, Number, Subscript, written
+
+#: Of forms that are made for one question.
+MAX_FORMS = 200_000
+#: No coefficient has more digits above or below its line.
+MAX_DIGITS = 300
+_LARGEST = 10**MAX_DIGITS
+
+
+class Form:
+    """A node. ``value`` is a number, a name, a function, or the coefficients of a sum."""
+
+    __slots__ = ("age", "kind", "names", "parts", "size", "value")
+
+    def __init__(
+        self, age: int, kind: str, value: object, parts: tuple[Form, ...], names: frozenset[str]
+    ) -> None:
+        #: How many forms were made before it.
+        self.age = age
+        self.kind = kind
+        self.value = value
+        self.parts = parts
+        #: The variables below it.
+        self.names = names
+        #: How many nodes it has written out.
+        self.size: int = 1 + sum(part.size for part in parts)
+
+    @property
+    def number(self) -> Fraction | None:
+        """Its value, if it is a number."""
+        return self.value if isinstance(self.value, Fraction) else None
+
+
+class Algebra:
+    """The forms of one question."""
+
+    def __init__(self) -> None:
+        self._forms: dict[object, Form] = {}
+        self.zero, self.one = self.number(0), self.number(1)
+
+    def _form(
+        self, key: object, kind: str, value: object, parts: tuple[Form, ...], *names: str
+    ) -> Form:
+        found = self._forms.get(key)
+        if found is None:
+            if len(self._forms) >= MAX_FORMS:
+                raise InputError(f"the derivation takes more than {MAX_FORMS:,} parts")
+            below = frozenset(names).union(*[part.names for part in parts])
+            found = self._forms[key] = Form(len(self._forms), kind, value, parts, below)
+        return found
+
+    def number(self, value: Fraction | int) -> Form:
+        """A number. Raises `InputError` if it has too many digits to be exact."""
+        value = Fraction(value)
+        if abs(value.numerator) >= _LARGEST or value.denominator >= _LARGEST:
+            raise InputError(f"a number on the way has more than {MAX_DIGITS} digits")
+        return self._form(("number", value), "number", value, ())
+
+    def symbol(self, name: str) -> Form:
+        """A variable; pi is a symbol without a name."""
+        names = () if name == "pi" else (name,)
+        return self._form(("symbol", name), "symbol", name, (), *names)
+
+    def call(self, function: str, arguments: tuple[Form, ...]) -> Form:
+        """A function at its arguments, or the number that it is there."""
+        if function == "sqrt":
+            return self.power(arguments[0], self.number(Fraction(1, 2)))
+        numbers = [argument.number for argument in arguments]
+        if None not in numbers:
+            value = _folded(function, *[number for number in numbers if number is not None])
+            if value is not None:
+                return self.number(value)
+        if function in _ODD or function in _EVEN or function == "heaviside":
+            opposite = self.scaled(-1, arguments[0])
+            if opposite.age < arguments[0].age:
+                return self._mirrored(function, opposite, *arguments[1:])
+        return self._form(("call", function, arguments), "call", function, arguments)
+
+    def _mirrored(self, function: str, opposite: Form, *rest: Form) -> Form:
+        """A function at minus an argument, by the one at the argument."""
+        if function == "heaviside":
+            at_zero = rest[0] if rest else self.number(Fraction(1, 2))
+            share = self.sum([self.one, self.scaled(-1, at_zero)])
+            step = self.call(function, (opposite, share))
+            return self.sum([self.one, self.scaled(-1, step)])
+        return self.scaled(1 if function in _EVEN else -1, self.call(function, (opposite,)))
+
+    def sum(self, terms: Iterable[Form]) -> Form:
+        """Terms added, like ones collected; a sum among them is one with it."""
+        found: dict[Form, Fraction] = {}
+
+        def add(coefficient: Fraction, core: Form) -> None:
+            found[core] = found.get(core, Fraction(0)) + coefficient
+
+        for term in terms:
+            coefficient, core = self.parted(term)
+            if core.kind == "sum" and abs(coefficient) == 1:
+                for inner, part in zip(coefficients(core), core.parts, strict=True):
+                    add(coefficient * inner, part)
+            else:
+                add(coefficient, core)
+        kept = {core: coefficient for core, coefficient in found.items() if coefficient}
+        if not kept:
+            return self.zero
+        if len(kept) == 1:
+            ((core, coefficient),) = kept.items()
+            if core is self.one:
+                return self.number(coefficient)
+            if coefficient == 1:
+                return core
+            if core.kind == "sum" and coefficient == -1:
+                return self.sum([self.scaled(-1, part) for part in self.terms(core)])
+        for coefficient in kept.values():
+            self.number(coefficient)
+        key = ("sum", frozenset(kept.items()))
+        return self._form(key, "sum", tuple(kept.values()), tuple(kept))
+
+    def scaled(self, coefficient: Fraction | int, form: Form) -> Form:
+        """A number times a form."""
+        inner, core = self.parted(form)
+        value = coefficient * inner
+        if not value:
+            return self.zero
+        if core is self.one:
+            return self.number(value)
+        if value == 1:
+            return core
+        if core.kind == "sum" and value == -1:
+            return self.sum([self.scaled(-1, part) for part in self.terms(core)])
+        self.number(value)
+        key = ("sum", frozenset([(core, value)]))
+        return self._form(key, "sum", (Fraction(value),), (core,))
+
+    def parted(self, form: Form) -> tuple[Fraction, Form]:
+        """A coefficient and what it multiplies."""
+        if form.number is not None:
+            return form.number, self.one
+        if form.kind == "sum" and len(form.parts) == 1:
+            return coefficients(form)[0], form.parts[0]
+        return Fraction(1), form
+
+    def terms(self, form: Form) -> list[Form]:
+        """What a form is the sum of."""
+        if form.kind != "sum":
+            return [form]
+        return [
+            self.scaled(coefficient, part)
+            for coefficient, part in zip(coefficients(form), form.parts, strict=True)
+        ]
+
+    def product(self, factors: Iterable[Form]) -> Form:
+        """Factors multiplied, the exponents of equal ones added."""
+        waiting = [factor for factor in factors if factor is not self.one][::-1]
+        if len(waiting) == 1:
+            return waiting[0]
+        coefficient = Fraction(1)
+        found: dict[Form, Form] = {}
+        while waiting:
+            inner, core = self.parted(waiting.pop())
+            coefficient *= inner
+            if core.kind == "product":
+                waiting += reversed(core.parts)
+                continue
+            base, exponent = self.powered(core)
+            if base is self.one:
+                continue
+            unit, base = self._unit(base, exponent)
+            coefficient *= unit
+            if base in found:
+                exponent = self.sum([found.pop(base), exponent])
+                power = self.power(base, exponent)
+                if self.powered(power) != (base, exponent):
+                    waiting.append(power)
+                    continue
+            if exponent is not self.zero:
+                found[base] = exponent
+        if not coefficient:
+            return self.zero
+        powers = tuple([self.power(base, exponent) for base, exponent in found.items()])
+        if not powers:
+            return self.number(coefficient)
+        if len(powers) == 1:
+            return self.scaled(coefficient, powers[0])
+        core = self._form(("product", frozenset(powers)), "product", None, powers)
+        return self.scaled(coefficient, core)
+
+    def _unit(self, base: Form, exponent: Form) -> tuple[Fraction, Form]:
+        """A base without what divides all its coefficients, and with the sign that came first."""
+        power = exponent.number
+        if base.kind != "sum" or power is None or power.denominator != 1:
+            return Fraction(1), base
+        content = _content(coefficients(base))
+        if content != 1:
+            base = self.sum([self.scaled(1 / content, term) for term in self.terms(base)])
+        opposite = self.scaled(-1, base)
+        if opposite.age < base.age:
+            return (-content) ** int(power), opposite
+        return content ** int(power), base
+
+    def powered(self, form: Form) -> tuple[Form, Form]:
+        """A base and its exponent."""
+        if form.kind == "power":
+            return form.parts[0], form.parts[1]
+        return form, self.one
+
+    def power(self, base: Form, exponent: Form) -> Form:
+        """A power; powers of powers and products become one where that is true."""
+        value = exponent.number
+        if value == 1 or base is self.one:
+            return base
+        if value == 0:
+            return self.one
+        if value is not None:
+            number = base.number
+            if number is not None:
+                if not number and value < 0:
+                    raise InputError("a part is always 0 and stands below a line")
+                root = _rational_power(number, value)
+                if root is not None:
+                    return self.number(root)
+            elif value.denominator == 1:
+                whole = int(value)
+                if base.kind == "sum" and len(base.parts) > 1:
+                    unit, first = self._unit(base, exponent)
+                    if first is not base:
+                        return self.scaled(unit, self.power(first, exponent))
+                if base.kind == "power":
+                    return self.power(base.parts[0], self.product([base.parts[1], exponent]))
+                if base.kind == "product":
+                    return self.product([self.power(part, exponent) for part in base.parts])
+                if base.kind == "sum" and len(base.parts) == 1:
+                    coefficient, core = self.parted(base)
+                    if abs(whole) > 10_000:
+                        raise InputError(f"a power of {whole:,} is not written out")
+                    return self.scaled(coefficient**whole, self.power(core, exponent))
+                if base.kind == "call" and base.value == "abs" and whole % 2 == 0:
+                    return self.power(base.parts[0], exponent)
+        return self._form(("power", base, exponent), "power", None, (base, exponent))
+
+    def substituted(self, form: Form, values: Mapping[Form, Form]) -> Form:
+        """A form with other forms for some symbols."""
+        memo = dict(values)
+
+        def change(form: Form) -> Form:
+            if form not in memo:
+                memo[form] = self.rebuilt(form, [change(part) for part in form.parts])
+            return memo[form]
+
+        return change(form)
+
+    def rebuilt(self, form: Form, parts: list[Form]) -> Form:
+        """The form of the same kind with other parts."""
+        if form.kind == "sum":
+            return self.sum(
+                [self.scaled(c, part) for c, part in zip(coefficients(form), parts, strict=True)]
+            )
+        if form.kind == "product":
+            return self.product(parts)
+        if form.kind == "power":
+            return self.power(parts[0], parts[1])
+        if form.kind == "call":
+            return self.call(str(form.value), tuple(parts))
+        return form
+
+    def read(self, expr: Expr) -> Form:
+        """The form of an expression."""
+        match expr:
+            case Number(value):
+                return self.number(value)
+            case Name() | Subscript():
+                return self.symbol(written(expr))
+            case Negative(operand):
+                return self.scaled(-1, self.read(operand))
+            case Call(function, arguments):
+                return self.call(function, tuple([self.read(part) for part in arguments]))
+            case Binary(operator, left, right):
+                first, second = self.read(left), self.read(right)
+                if operator in "+-":
+                    return self.sum([first, second if operator == "+" else self.scaled(-1, second)])
+                if operator == "*":
+                    return self.product([first, second])
+                try:
+                    if operator == "/":
+                        return self.product([first, self.power(second, self.number(-1))])
+                    if operator == "**":
+                        return self.power(first, second)
+                except InputError as error:
+                    error.place = error.place or expr.place
+                    raise
+        raise InputError(f"{type(expr).__name__} is not an operation on numbers", place=expr.place)
+
+
+def coefficients(form: Form) -> tuple[Fraction, ...]:
+    """The coefficients of a sum."""
+    assert isinstance(form.value, tuple)
+    return form.value
+
+
+def _content(values: tuple[Fraction, ...]) -> Fraction:
+    """What divides all coefficients, if they are whole; else 1."""
+    if any(value.denominator != 1 for value in values):
+        return Fraction(1)
+    return Fraction(gcd(*[value.numerator for value in values]))
+
+
+def _rational_power(base: Fraction, exponent: Fraction) -> Fraction | None:
+    """A power of numbers, if it is a rational number that is short enough to be written."""
+    if base in (0, 1):
+        return base
+    size = max(abs(base.numerator), base.denominator).bit_length() * abs(float(exponent))
+    if exponent.denominator == 1:
+        return base ** int(exponent) if size < 900 else None
+    if exponent.denominator == 2 and base > 0 and size < 900:
+        above, below = isqrt(base.numerator), isqrt(base.denominator)
+        if above**2 == base.numerator and below**2 == base.denominator:
+            return Fraction(above, below) ** exponent.numerator
+    return None
+
+
+_ODD = frozenset({"sign", "sin", "tan", "sinh", "tanh", "erf", "softsign", "hardtanh"})
+_EVEN = frozenset({"abs", "cos", "cosh"})
+#: What functions are at 0 and 1, where that is a rational number.
+_AT: dict[tuple[str, Fraction | int], Fraction | int] = {
+    ("exp", 0): 1,
+    ("log", 1): 0,
+    ("log1p", 0): 0,
+    ("expm1", 0): 0,
+    ("sin", 0): 0,
+    ("cos", 0): 1,
+    ("tan", 0): 0,
+    ("sinh", 0): 0,
+    ("cosh", 0): 1,
+    ("tanh", 0): 0,
+    ("sigmoid", 0): Fraction(1, 2),
+    ("erf", 0): 0,
+    ("gelu", 0): 0,
+    ("silu", 0): 0,
+    ("elu", 0): 0,
+    ("selu", 0): 0,
+}
+
+
+def _folded(function: str, *numbers: Fraction) -> Fraction | int | None:
+    """The value of a function of numbers, if it is a rational number."""
+    first = numbers[0]
+    if function == "abs":
+        return abs(first)
+    if function in ("sign", "heaviside"):
+        if function == "heaviside" and first == 0:
+            return numbers[1] if len(numbers) > 1 else Fraction(1, 2)
+        sign = (first > 0) - (first < 0)
+        return sign if function == "sign" else (sign + 1) // 2
+    if function == "relu":
+        return max(first, Fraction(0))
+    if function == "hardtanh":
+        return min(max(first, Fraction(-1)), Fraction(1))
+    if function in ("max", "min") and len(numbers) == 2:
+        return max(numbers) if function == "max" else min(numbers)
+    return _AT.get((function, first)) if len(numbers) == 1 else None
