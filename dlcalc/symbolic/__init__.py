@@ -1,0 +1,1 @@
+"""Gradients as formulas: derived, simplified, written, and held against numbers."""
