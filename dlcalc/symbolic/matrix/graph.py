@@ -158,6 +158,11 @@ class Graph:
     def add(self, given: Sequence[tuple[Number, Node]]) -> Node:
         """The sum of multiples of nodes of one shape."""
         shape = given[0][1].shape
+        if shape and all(node.kind == "product" for _, node in given):
+            kept = _varied([node for _, node in given])
+            if len(kept) < len(shape):
+                nodes = [(factor, self.narrowed(node, kept)) for factor, node in given]
+                return self.widened(self.add(nodes), kept, shape)
         found: dict[Node, Number] = {}
         for factor, node in given:
             self._collect(factor, node, found)
@@ -167,7 +172,7 @@ class Graph:
         common = _content([factor for factor, _ in left])
         if len(left) == 1:
             return self.scale(left[0][0], left[0][1])
-        data = tuple([plain(factor / common) if common != 1 else factor for factor, _ in left])
+        data = tuple([plain(Fraction(factor) / common) if common != 1 else factor for factor, _ in left])
         args = tuple([node for _, node in left])
         order = frozenset(zip(data, args, strict=True))
         total = self._node("add", args, data, shape, order)
@@ -240,6 +245,11 @@ class Graph:
             return node
         return self.product(1, [(node, spec)], tuple(range(len(shape))), shape)
 
+    def narrowed(self, node: Node, kept: Spec) -> Node:
+        """A product without the axes that it does not vary along."""
+        coefficient, factors = parts(node)
+        return self.product(coefficient, factors, kept, tuple([node.shape[k] for k in kept]))
+
     def times(self, *nodes: Node) -> Node:
         """The product of nodes of one shape, element by element."""
         spec = tuple(range(len(nodes[0].shape)))
@@ -271,37 +281,24 @@ class Graph:
 
     def _narrowed(self, name: str, args: tuple[Node, ...]) -> Node | None:
         """The function of arguments without the axes that none varies along, and in one order."""
-        used: set[int] = set()
-        order: Spec | None = None
-        for node in args:
-            if node.kind != "product":
-                return None
-            if not node.args:
-                continue
-            specs = node.data[1]  # type: ignore[index]
-            for spec in specs:
-                used.update(spec)
-            order = specs[0]
-        rank = len(args[0].shape)
-        kept = tuple([axis for axis in range(rank) if axis in used])
-        if len(kept) == rank:
-            # f(A.T) is f(A).T.
-            first = args[0]
-            is_turned = first.data[0] == 1 and len(first.args) == 1 and order != kept  # type: ignore[index]
-            if not is_turned or order is None or sorted(order) != list(kept):
-                return None
-            if any(constant(node) is None for node in args[1:]):
-                return None
-            inner = first.args[0]
-            others = [self.number(constant(node) or 0, inner.shape) for node in args[1:]]
-            return self.widened(self.each(name, inner, *others), order, first.shape)
-        shape = args[0].shape
-        small = tuple([shape[axis] for axis in kept])
-        inners = []
-        for node in args:
-            coefficient, factors = parts(node)
-            inners.append(self.product(coefficient, factors, kept, small))
-        return self.widened(self.each(name, *inners), kept, shape)
+        if any(node.kind != "product" for node in args):
+            return None
+        kept, shape = _varied(args), args[0].shape
+        if len(kept) < len(shape):
+            return self.widened(
+                self.each(name, *[self.narrowed(node, kept) for node in args]), kept, shape
+            )
+        # f(A.T) is f(A).T.
+        turned = [node for node in args if node.args]
+        if len(turned) > 1 or turned[0].data[0] != 1 or len(turned[0].args) > 1:  # type: ignore[index]
+            return None
+        order: Spec = turned[0].data[1][0]  # type: ignore[index]
+        inner = turned[0].args[0]
+        if sorted(order) != list(kept):
+            return None
+        inners = [self.number(constant(node) or 0, inner.shape) for node in args]
+        inners[args.index(turned[0])] = inner
+        return self.widened(self.each(name, *inners), order, shape)
 
     def _power(self, base: Node, power: Node) -> Node | None:
         value = constant(power)
@@ -395,6 +392,12 @@ _FOLDED: dict[tuple[str, Number | None], Number] = {
 }
 
 
+def _varied(products: Sequence[Node]) -> Spec:
+    """The axes along which at least one of some products of one shape varies."""
+    used = {i for node in products for spec in node.data[1] for i in spec}  # type: ignore[index]
+    return tuple([axis for axis in range(products[0].rank) if axis in used])
+
+
 def _content(factors: list[Number]) -> Number:
     """The largest number that divides all factors; negative if all of them are."""
     above, below = 0, 1
@@ -432,16 +435,24 @@ class _Product:
             self.sizes.setdefault(index, size)
         if node.kind != "product":
             self.factors.append((node, spec))
-            return
+            return None
         coefficient, specs = node.data  # type: ignore[misc]
         self.coefficient *= coefficient
         rank = len(node.shape)
         if not is_free(node) or len(specs) > _MOST_MERGED:
+            if rank and () in specs:
+                # Scalar factors stand outside of sums.
+                pairs = list(zip(node.args, specs, strict=True))
+                self.factors += [pair for pair in pairs if not pair[1]]
+                rest = [pair for pair in pairs if pair[1]]
+                node = self.graph.product(1, rest, tuple(range(rank)), node.shape)
+                return self._take(node, spec)
             self.factors.append((self.graph._unit(node, specs), spec))
-            return
+            return None
         for inner, axes in zip(node.args, specs, strict=True):
             assert all(axis < rank for axis in axes)
             self.factors.append((inner, tuple([spec[axis] for axis in axes])))
+        return None
 
     def node(self) -> Node:
         graph = self.graph
@@ -455,6 +466,7 @@ class _Product:
                 self._contract_deltas()
             self._cancel_inverses()
             self._merge_powers()
+        self._sum_softmax()
         self._count_unused()
         return self._canonical()
 
@@ -562,6 +574,21 @@ class _Product:
                 found[other, places] += 1
                 found[softmax, spec] = found.get((softmax, spec), 0) + 1
                 break
+
+    def _sum_softmax(self) -> None:
+        """A softmax summed over its own axes is 1."""
+        for pair in self.factors:
+            node, spec = pair
+            if node.kind != "call" or node.data[0] != "softmax":  # type: ignore[index]
+                continue
+            own = [spec[axis] for axis in node.data[1]]  # type: ignore[index]
+            elsewhere = [*self.out, *[i for other in self.factors if other is not pair for i in other[1]]]
+            if all(spec.count(i) == 1 and i not in elsewhere for i in own):
+                self.factors = [other for other in self.factors if other is not pair]
+                for index in own:
+                    del self.sizes[index]
+                return self._sum_softmax()
+        return None
 
     def _count_unused(self) -> None:
         """A sum over an index that nothing varies along is a multiple of its length."""
