@@ -31,23 +31,28 @@ class Chain:
     With one index the last factor is a vector; with none the first is one too.
     """
 
-    __slots__ = ("links", "spec")
+    __slots__ = ("is_symmetric", "links", "spec")
 
-    def __init__(self, links: list[Expr], spec: Spec) -> None:
+    def __init__(self, links: list[Expr], spec: Spec, is_symmetric: bool = False) -> None:
         self.links = links
         self.spec = spec
+        self.is_symmetric = is_symmetric
 
     @classmethod
-    def of(cls, above: list[Expr], below: list[Expr], spec: Spec) -> Chain:
+    def of(
+        cls, above: list[Expr], below: list[Expr], spec: Spec, is_symmetric: bool = False
+    ) -> Chain:
         """A quotient of products, element by element, as a chain of one link."""
         numerator: Expr = multiplied(above) if above else Number(Fraction(1))
         link = divided(numerator, multiplied(below)) if below else numerator
         if len(spec) == 2 and spec[0] == spec[1]:
             return cls([Call("diag", (link,))], spec[:1])
-        return cls([link], spec)
+        return cls([link], spec, is_symmetric)
 
     def turned(self) -> Chain:
         """Its transpose."""
+        if self.is_symmetric:
+            return Chain(self.links, self.spec[::-1], True)
         return Chain([transposed(link) for link in reversed(self.links)], self.spec[::-1])
 
     def starting(self, index: int) -> Chain:
@@ -276,7 +281,10 @@ class _Contraction:
 
 def _total(chain: Chain) -> Expr:
     """The sum of all entries."""
-    return Call("sum", (chain.expr(),))
+    whole = chain.expr()
+    if isinstance(whole, Call) and whole.function == "diag" and len(chain.spec) == 1:
+        return Call("tr", whole.arguments)
+    return Call("sum", (whole,))
 
 
 def _before(first: int, second: int, rank: int) -> bool:

@@ -115,7 +115,8 @@ class Graph:
 
     def __init__(self) -> None:
         self._nodes: dict[tuple[object, ...], Node] = {}
-        self._names: dict[str, Node] = {}
+        #: Whether a square matrix is known to equal its transpose.
+        self._symmetric: dict[Node, bool] = {}
 
     def _node(
         self,
@@ -133,9 +134,33 @@ class Graph:
             self._nodes[key] = found
         return found
 
-    def variable(self, name: str, shape: Shape) -> Node:
-        """A letter of a shape."""
-        return self._node("variable", (), name, shape)
+    def variable(self, name: str, shape: Shape, *, symmetric: bool = False) -> Node:
+        """A letter of a shape; a square matrix may be said to equal its transpose."""
+        node = self._node("variable", (), name, shape)
+        if symmetric:
+            self._symmetric[node] = True
+        return node
+
+    def is_symmetric(self, node: Node) -> bool:
+        """Whether a matrix is known to equal its transpose."""
+        known = self._symmetric.get(node)
+        if known is None:
+            known = self._symmetric[node] = self._found_symmetric(node)
+        return known
+
+    def _found_symmetric(self, node: Node) -> bool:
+        if node.rank != 2 or node.shape[0] != node.shape[1]:
+            return False
+        match node.kind:
+            case "delta":
+                return True
+            case "product":
+                return self.permuted(node, (1, 0)) is node
+            case "add" | "each":
+                return all(self.is_symmetric(argument) for argument in node.args)
+            case "call":
+                return node.data == ("inv", ()) and self.is_symmetric(node.args[0])
+        return False
 
     def size(self, size: Size) -> Node:
         """A length, as a number."""
@@ -460,7 +485,7 @@ class _Product:
             return graph.number(0, self.shape)
         if len(self.factors) == 1 and self.factors[0][0].kind != "delta":
             # The commonest case by far: a multiple, a transpose, a sum over axes.
-            pass
+            self._open_turned()
         else:
             if any(node.kind == "delta" for node, _ in self.factors):
                 self._contract_deltas()
@@ -468,7 +493,22 @@ class _Product:
             self._merge_powers()
         self._sum_softmax()
         self._count_unused()
-        return self._canonical()
+        return self._narrowed() or self._canonical()
+
+    def _open_turned(self) -> None:
+        """A transposed sum of products is the sum of transposed products."""
+        node, spec = self.factors[0]
+        if node.kind != "product" or spec == self.out or set(spec) != set(self.out):
+            return
+        if len(spec) != len(self.out):
+            return
+        rank = len(spec)
+        self.factors = [
+            (inner, tuple([spec[i] if i < rank else self.fresh + i for i in places]))
+            for inner, places in parts(node)[1]
+        ]
+        for inner, places in self.factors:
+            self.sizes.update(zip(places, inner.shape, strict=True))
 
     def _contract_deltas(self) -> None:
         """Where an index of a delta is summed over, the other takes its place."""
@@ -604,19 +644,33 @@ class _Product:
                 self.factors.append((self.graph.size(size), ()))
                 self._merge_powers()
 
+    def _narrowed(self) -> Node | None:
+        """A sum that does not vary along some axes, made without them and then widened."""
+        used = {index for _, spec in self.factors for index in spec}
+        if used <= set(self.out) or used >= set(self.out):
+            return None
+        pairs = [pair for pair in zip(self.out, self.shape, strict=True) if pair[0] in used]
+        kept, sizes = (tuple(part) for part in zip(*pairs, strict=True)) if pairs else ((), ())
+        graph = self.graph
+        inner = graph.product(self.coefficient, self.factors, kept, sizes)  # type: ignore[arg-type]
+        axes = tuple([self.out.index(index) for index in kept])  # type: ignore[arg-type]
+        return graph.widened(inner, axes, self.shape)
+
     def _canonical(self) -> Node:
         """Axes numbered from 0, summed indices behind them in the order of the sorted factors."""
         graph, rank = self.graph, len(self.out)
         names = {index: axis for axis, index in enumerate(self.out)}
         factors = self.factors
+        far = rank + self.fresh
         if len(factors) > 1:
-            far = rank + self.fresh
             factors = sorted(
                 factors,
                 key=lambda pair: (pair[0].number, [names.get(i, far) for i in pair[1]]),
             )
         specs = []
-        for _, spec in factors:
+        for node, spec in factors:
+            if len(spec) == 2 and node.kind in ("variable", "call") and graph.is_symmetric(node):
+                spec = tuple(sorted(spec, key=lambda index: names.get(index, far)))
             for index in spec:
                 if index not in names:
                     names[index] = len(names)

@@ -118,10 +118,13 @@ class Writer:
             return divided(Number(Fraction(1)), self._power(base, -value))
         if value == 1:
             return self.expr(base)
-        if value == Fraction(1, 2):
+        if value.denominator == 2:
             whole = _sum_of_squares(base)
             if whole is not None:
-                return Call("norm", (self.expr(whole),))
+                length = Call("norm", (self.expr(whole),))
+                power = Number(Fraction(value * 2))
+                return length if power.value == 1 else Binary("**", length, power)
+        if value == Fraction(1, 2):
             return Call("sqrt", (self.expr(base),))
         return Binary("**", self.expr(base), Number(Fraction(value)))
 
@@ -171,7 +174,8 @@ class Writer:
                 else:
                     divisors.append(inner)
             elif spec:
-                chains.append(Chain.of([self.expr(factor)], [], spec))
+                symmetric = len(spec) == 2 and self.graph.is_symmetric(factor)
+                chains.append(Chain.of([self.expr(factor)], [], spec, symmetric))
             else:
                 scalars.append(self.expr(factor))
         body, more = contracted(node, chains, ties)

@@ -124,7 +124,17 @@ class _Simplifier:
                 continue
             others = factors[:position] + factors[position + 1 :]
             shared = {index for _, places in others for index in places}
-            if not shared & set(spec) or not any(map(_is_awkward, factor.args)):
+            if shared & set(spec):
+                is_better = any(map(_is_awkward, factor.args)) or (
+                    node.rank == 2
+                    and any(index >= 2 for index in spec)
+                    and any(map(_is_outer, factor.args))
+                )
+            else:
+                # A sum of terms, some of which do not vary along what is summed over.
+                summed = {axis for axis, index in enumerate(spec) if index >= node.rank}
+                is_better = any(summed - _varied(term) for term in factor.args)
+            if not is_better:
                 continue
             axes = tuple(range(node.rank))
             parts_ = [
@@ -191,7 +201,7 @@ class _Simplifier:
         outside = {*range(rank), *common[1]}
         open_left = {i for _, spec in left for i in spec} & outside
         open_right = {i for _, spec in moved for i in spec} & outside
-        if not left or not moved or open_left != open_right:
+        if not left or not moved or open_left != open_right or len(open_left) > 2:
             return None
         kept = tuple(sorted(open_left))
         sizes: dict[int, Size] = {}
@@ -200,6 +210,8 @@ class _Simplifier:
         shape = tuple([sizes[index] for index in kept])
         pieces = [graph.product(1, left, kept, shape), graph.product(1, moved, kept, shape)]
         if common[1] and any(map(_is_awkward, pieces)):
+            return None
+        if rank == 2 and any(index >= 2 for index in common[1]) and any(map(_is_outer, pieces)):
             return None
         pairs = list(zip((first[0], second[0]), pieces, strict=True))
         # A + A.T, not A.T + A.
@@ -243,9 +255,27 @@ def _is_awkward(node: Node) -> bool:
         return False
     if any(argument.kind == "delta" for argument in node.args):
         return True
+    varied = _varied(node)
+    return bool(varied) and not set(range(min(varied), node.rank)) <= varied
+
+
+def _is_outer(node: Node) -> bool:
+    """Whether a term is the outer product of two vectors: no factors lead from axis 0 to 1."""
+    if node.kind != "product" or len(_varied(node)) < 2:
+        return False
+    reached = {0}
+    specs: tuple[Spec, ...] = node.data[1]  # type: ignore[index]
+    for _ in specs:
+        reached |= {index for spec in specs if reached & set(spec) for index in spec}
+    return 1 not in reached
+
+
+def _varied(node: Node) -> set[int]:
+    """The axes that a node varies along."""
+    if node.kind != "product":
+        return set(range(node.rank))
     used = {index for spec in node.data[1] for index in spec}  # type: ignore[index]
-    varied = [axis for axis in range(node.rank) if axis in used]
-    return bool(varied) and any(axis not in used for axis in range(varied[0], node.rank))
+    return used & set(range(node.rank))
 
 
 def _is_turned(node: Node) -> bool:
