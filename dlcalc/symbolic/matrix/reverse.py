@@ -8,24 +8,18 @@ those of a node.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Sequence, Set
 
 from dlcalc.symbolic.matrix.graph import Factor, Graph, Node, Shape, Spec, parts, terms
 from dlcalc.symbolic.matrix.read import slope
 from dlcalc.symbolic.matrix.rules import RULES
 
 
-class Adjoint(NamedTuple):
-    """The derivative of the output by a node, as the sum of what each of its uses adds."""
-
-    node: Node
-    value: Node
-    #: The names of the rules that were used, and the nodes that they were used at.
-    rules: tuple[tuple[str, Node], ...]
+#: A rule's name, and for arguments what this use of them adds to their adjoints.
+Found = tuple[str, list[tuple[Node, Node]]]
 
 
-class _Pass:
+class Pass:
     """One output, on the way back from it."""
 
     def __init__(self, graph: Graph, output: Node) -> None:
@@ -49,48 +43,51 @@ class _Pass:
         return (*self.front, *out)
 
 
-def adjoints(graph: Graph, output: Node, wrt: Iterable[Node]) -> dict[Node, Adjoint]:
-    """The derivatives of an output by nodes, and by everything between, from the output back.
+def adjoints(graph: Graph, output: Node, wrt: Sequence[Node]) -> list[Node]:
+    """The derivatives of an output by nodes.
 
     >>> g = Graph()
     >>> x = g.variable("x", ("n",))
     >>> square = g.product(1, [(x, (0,)), (x, (0,))], (), ())
-    >>> adjoints(g, square, [x])[x].value is g.scale(2, x)
+    >>> adjoints(g, square, [x])[0] is g.scale(2, x)
     True
     """
-    targets = set(wrt)
-    between = _between(output, targets)
-    work = _Pass(graph, output)
+    alive = between(output, set(wrt))
+    work, seed = seeded(graph, output)
+    given: dict[Node, list[Node]] = {output: [seed]}
+    found: dict[Node, Node] = {}
+    # Arguments have smaller numbers than their uses: this is a reverse topological order.
+    for node in sorted(alive, key=lambda n: -n.number):
+        uses = given.get(node)
+        if uses is None:
+            continue
+        value = uses[0] if len(uses) == 1 else graph.add([(1, part) for part in uses])
+        found[node] = value
+        for argument, part in contributions(work, node, value, alive)[1]:
+            given.setdefault(argument, []).append(part)
+    return [found.get(node) or graph.number(0, (*output.shape, *node.shape)) for node in wrt]
+
+
+def seeded(graph: Graph, output: Node) -> tuple[Pass, Node]:
+    """A way back from an output, and the derivative of the output by itself."""
+    work = Pass(graph, output)
     axes = tuple(range(output.rank))
     deltas = [
         (graph.delta(size), (front, axis))
         for front, axis, size in zip(work.front, axes, output.shape, strict=True)
     ]
-    given: dict[Node, list[tuple[Node, str, Node]]] = {
-        output: [(work.product(deltas, axes, output.shape), "", output)]
-    }
-    found: dict[Node, Adjoint] = {}
-    # Arguments have smaller numbers than their uses: this is a reverse topological order.
-    for node in sorted(between, key=lambda n: -n.number):
-        if node not in given:
-            continue
-        uses = given[node]
-        value = uses[0][0] if len(uses) == 1 else graph.add([(1, part) for part, _, _ in uses])
-        rules = tuple([(rule, use) for _, rule, use in uses if rule])
-        found[node] = Adjoint(node, value, rules)
-        if node.args:
-            title, contributions = _RULES[node.kind](work, node, value, between)
-            for argument, part in contributions:
-                given.setdefault(argument, []).append((part, title, node))
-    for node in targets:
-        if node not in found:
-            zero = graph.number(0, (*output.shape, *node.shape))
-            found[node] = Adjoint(node, zero, (("constant", output),))
-    return found
+    return work, work.product(deltas, axes, output.shape)
 
 
-def _between(output: Node, targets: set[Node]) -> set[Node]:
-    """The nodes of the output that depend on one of the targets."""
+def contributions(work: Pass, node: Node, adjoint: Node, alive: Set[Node]) -> Found:
+    """The rule of a node, and what it adds to the adjoints of those of its arguments in question."""
+    if not node.args:
+        return "variable", []
+    return _RULES[node.kind](work, node, adjoint, alive)
+
+
+def between(output: Node, targets: Set[Node]) -> set[Node]:
+    """The nodes of an output that depend on one of the targets."""
     depends: dict[Node, bool] = {}
     stack = [output]
     while stack:
@@ -104,21 +101,19 @@ def _between(output: Node, targets: set[Node]) -> set[Node]:
     return {node for node, does in depends.items() if does}
 
 
-#: What a rule gives back: its name, and for arguments what this use adds to their adjoints.
-_Found = tuple[str, list[tuple[Node, Node]]]
 
 
-def _add(work: _Pass, node: Node, adjoint: Node, between: set[Node]) -> _Found:
+def _add(work: Pass, node: Node, adjoint: Node, alive: Set[Node]) -> Found:
     scale = work.graph.scale
-    return "sum", [(term, scale(factor, adjoint)) for factor, term in terms(node) if term in between]
+    return "sum", [(term, scale(factor, adjoint)) for factor, term in terms(node) if term in alive]
 
 
-def _product(work: _Pass, node: Node, adjoint: Node, between: set[Node]) -> _Found:
+def _product(work: Pass, node: Node, adjoint: Node, alive: Set[Node]) -> Found:
     coefficient, factors = parts(node)
     own = (adjoint, work.spec(tuple(range(node.rank))))
     found = []
     for position, (factor, spec) in enumerate(factors):
-        if factor not in between:
+        if factor not in alive:
             continue
         others = [own, *factors[:position], *factors[position + 1 :]]
         out: list[int] = []
@@ -133,22 +128,22 @@ def _product(work: _Pass, node: Node, adjoint: Node, between: set[Node]) -> _Fou
     return "product" if len(factors) > 1 else "sum", found
 
 
-def _each(work: _Pass, node: Node, adjoint: Node, between: set[Node]) -> _Found:
+def _each(work: Pass, node: Node, adjoint: Node, alive: Set[Node]) -> Found:
     name: str = node.data  # type: ignore[assignment]
     axes = tuple(range(node.rank))
     found = []
     for position, argument in enumerate(node.args):
-        if argument in between:
+        if argument in alive:
             local = slope(work.graph, name, node.args, position)
             factors = [(adjoint, work.spec(axes)), (local, axes)]
             found.append((argument, work.product(factors, axes, node.shape)))
     return RULES[name].title, found
 
 
-def _call(work: _Pass, node: Node, adjoint: Node, between: set[Node]) -> _Found:
+def _call(work: Pass, node: Node, adjoint: Node, alive: Set[Node]) -> Found:
     name, axes = node.data  # type: ignore[misc]
     found = CALLS[name](work, node, axes, adjoint)
-    return name, [(a, part()) for a, part in zip(node.args, found, strict=True) if a in between]
+    return name, [(a, part()) for a, part in zip(node.args, found, strict=True) if a in alive]
 
 
 #: For each argument of a call, what builds its adjoint.
@@ -159,7 +154,7 @@ def _kept(rank: int, axes: Spec) -> Spec:
     return tuple([axis for axis in range(rank) if axis not in axes])
 
 
-def _less_its_mean(work: _Pass, node: Node, axes: Spec, adjoint: Node, weights: Node) -> Node:
+def _less_its_mean(work: Pass, node: Node, axes: Spec, adjoint: Node, weights: Node) -> Node:
     """The adjoint less its sum with weights along some axes, the same for all entries there."""
     spec = tuple(range(node.rank))
     kept = _kept(node.rank, axes)
@@ -170,7 +165,7 @@ def _less_its_mean(work: _Pass, node: Node, axes: Spec, adjoint: Node, weights: 
     return work.graph.add([(1, adjoint), (-1, wide)])
 
 
-def _softmax(work: _Pass, node: Node, axes: Spec, adjoint: Node) -> _Builders:
+def _softmax(work: Pass, node: Node, axes: Spec, adjoint: Node) -> _Builders:
     def build() -> Node:
         spec = tuple(range(node.rank))
         inner = _less_its_mean(work, node, axes, adjoint, node)
@@ -179,7 +174,7 @@ def _softmax(work: _Pass, node: Node, axes: Spec, adjoint: Node) -> _Builders:
     return [build]
 
 
-def _log_softmax(work: _Pass, node: Node, axes: Spec, adjoint: Node) -> _Builders:
+def _log_softmax(work: Pass, node: Node, axes: Spec, adjoint: Node) -> _Builders:
     def build() -> Node:
         spec, kept = tuple(range(node.rank)), _kept(node.rank, axes)
         softmax = work.graph.call("softmax", node.args, axes, node.shape)
@@ -191,7 +186,7 @@ def _log_softmax(work: _Pass, node: Node, axes: Spec, adjoint: Node) -> _Builder
     return [build]
 
 
-def _logsumexp(work: _Pass, node: Node, axes: Spec, adjoint: Node) -> _Builders:
+def _logsumexp(work: Pass, node: Node, axes: Spec, adjoint: Node) -> _Builders:
     def build() -> Node:
         argument = node.args[0]
         softmax = work.graph.call("softmax", node.args, axes, argument.shape)
@@ -202,7 +197,7 @@ def _logsumexp(work: _Pass, node: Node, axes: Spec, adjoint: Node) -> _Builders:
     return [build]
 
 
-def _extreme(work: _Pass, node: Node, axes: Spec, adjoint: Node) -> _Builders:
+def _extreme(work: Pass, node: Node, axes: Spec, adjoint: Node) -> _Builders:
     """1 where the argument is the largest, or the least."""
 
     def build() -> Node:
@@ -218,7 +213,7 @@ def _extreme(work: _Pass, node: Node, axes: Spec, adjoint: Node) -> _Builders:
     return [build]
 
 
-def _inv(work: _Pass, node: Node, axes: Spec, adjoint: Node) -> _Builders:
+def _inv(work: Pass, node: Node, axes: Spec, adjoint: Node) -> _Builders:
     """Of B = inv(A): dB = -B@dA@B."""
 
     def build() -> Node:
@@ -229,7 +224,7 @@ def _inv(work: _Pass, node: Node, axes: Spec, adjoint: Node) -> _Builders:
     return [build]
 
 
-def _logdet(work: _Pass, node: Node, axes: Spec, adjoint: Node) -> _Builders:
+def _logdet(work: Pass, node: Node, axes: Spec, adjoint: Node) -> _Builders:
     def build() -> Node:
         argument = node.args[0]
         inverse = work.graph.call("inv", (argument,), (), argument.shape)
@@ -239,7 +234,7 @@ def _logdet(work: _Pass, node: Node, axes: Spec, adjoint: Node) -> _Builders:
     return [build]
 
 
-def _det(work: _Pass, node: Node, axes: Spec, adjoint: Node) -> _Builders:
+def _det(work: Pass, node: Node, axes: Spec, adjoint: Node) -> _Builders:
     def build() -> Node:
         argument = node.args[0]
         inverse = work.graph.call("inv", (argument,), (), argument.shape)
@@ -249,7 +244,7 @@ def _det(work: _Pass, node: Node, axes: Spec, adjoint: Node) -> _Builders:
     return [build]
 
 
-def _cross_entropy(work: _Pass, node: Node, axes: Spec, adjoint: Node) -> _Builders:
+def _cross_entropy(work: Pass, node: Node, axes: Spec, adjoint: Node) -> _Builders:
     """Of targets that sum to 1; by the targets themselves it is never derived."""
     logits, targets = node.args
 
@@ -266,7 +261,7 @@ def _cross_entropy(work: _Pass, node: Node, axes: Spec, adjoint: Node) -> _Build
 
 
 #: The rules of functions that do not work element by element.
-CALLS: dict[str, Callable[[_Pass, Node, Spec, Node], _Builders]] = {
+CALLS: dict[str, Callable[[Pass, Node, Spec, Node], _Builders]] = {
     "softmax": _softmax,
     "log_softmax": _log_softmax,
     "logsumexp": _logsumexp,
@@ -277,7 +272,7 @@ CALLS: dict[str, Callable[[_Pass, Node, Spec, Node], _Builders]] = {
     "logdet": _logdet,
     "cross_entropy": _cross_entropy,
 }
-_RULES: dict[str, Callable[[_Pass, Node, Node, set[Node]], _Found]] = {
+_RULES: dict[str, Callable[[Pass, Node, Node, set[Node]], Found]] = {
     "add": _add,
     "product": _product,
     "each": _each,

@@ -8,7 +8,7 @@ out, and common factors taken out of sums: A@x + A.T@x is (A + A.T)@x.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from dlcalc.symbolic.matrix.graph import (
     Factor,
@@ -52,6 +52,42 @@ def uses(roots: Iterable[Node]) -> Counter[Node]:
     return counts
 
 
+def rewritten(graph: Graph, root: Node, given: Mapping[Node, Node]) -> Node:
+    """A node in which some nodes are replaced by others."""
+    known: dict[Node, Node] = dict(given)
+    stack = [root]
+    while stack:
+        node = stack[-1]
+        waiting = [argument for argument in node.args if argument not in known]
+        if node not in known and waiting:
+            stack += waiting
+            continue
+        stack.pop()
+        if node not in known:
+            known[node] = rebuilt(graph, node, [known[argument] for argument in node.args])
+    return known[root]
+
+
+def rebuilt(graph: Graph, node: Node, args: Sequence[Node]) -> Node:
+    """A node of the same kind with other arguments."""
+    if all(new is old for new, old in zip(args, node.args, strict=True)):
+        return node
+    match node.kind:
+        case "add":
+            factors: tuple[Number, ...] = node.data  # type: ignore[assignment]
+            return graph.add(list(zip(factors, args, strict=True)))
+        case "product":
+            coefficient, specs = node.data  # type: ignore[misc]
+            pairs = list(zip(args, specs, strict=True))
+            return graph.product(coefficient, pairs, tuple(range(node.rank)), node.shape)
+        case "each":
+            return graph.each(str(node.data), *args)
+        case "call":
+            name, axes = node.data  # type: ignore[misc]
+            return graph.call(name, tuple(args), axes, node.shape)
+    return node
+
+
 class _Simplifier:
     def __init__(self, graph: Graph, roots: Sequence[Node]) -> None:
         self.graph = graph
@@ -73,24 +109,16 @@ class _Simplifier:
         return known[root]
 
     def _rebuilt(self, node: Node) -> Node:
-        graph, args = self.graph, [self._known[argument] for argument in node.args]
-        match node.kind:
-            case "add":
-                factors: tuple[Number, ...] = node.data  # type: ignore[assignment]
-                return self._collected(graph.add(list(zip(factors, args, strict=True))))
-            case "product":
-                coefficient, specs = node.data  # type: ignore[misc]
-                flat = [
-                    self._flattened(node, old, new, spec)
-                    for old, new, spec in zip(node.args, args, specs, strict=True)
-                ]
-                return self._expanded(_rejoined(graph, coefficient, flat, node))
-            case "each":
-                return graph.each(str(node.data), *args)
-            case "call":
-                name, axes = node.data  # type: ignore[misc]
-                return graph.call(name, tuple(args), axes, node.shape)
-        return node
+        args = [self._known[argument] for argument in node.args]
+        if node.kind == "product":
+            coefficient, specs = node.data  # type: ignore[misc]
+            flat = [
+                self._flattened(node, old, new, spec)
+                for old, new, spec in zip(node.args, args, specs, strict=True)
+            ]
+            return self._expanded(_rejoined(self.graph, coefficient, flat, node))
+        new = rebuilt(self.graph, node, args)
+        return self._collected(new) if node.kind == "add" else new
 
     # -- longer chains ------------------------------------------------------------------------
 
