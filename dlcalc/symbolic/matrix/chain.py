@@ -80,20 +80,22 @@ def transposed(expr: Expr) -> Expr:
 
 
 def multiplied(factors: Iterable[Expr]) -> Expr:
-    """A product element by element."""
-    found: Expr | None = None
+    """A product element by element; reciprocals go below one line."""
+    above: list[Expr] = []
+    below: list[Expr] = []
     for factor in factors:
-        if found is None:
-            found = factor
-        elif isinstance(factor, Binary) and factor.operator == "/" and _is_one(factor.left):
-            found = Binary("/", found, factor.right)
-        elif _is_one(found):
-            found = factor
-        elif isinstance(found, Binary) and found.operator == "/" and _is_one(found.left):
-            found = Binary("/", factor, found.right)
-        else:
-            found = Binary("*", found, factor)
-    assert found is not None
+        if isinstance(factor, Binary) and factor.operator == "/" and _is_one(factor.left):
+            below.append(factor.right)
+        elif not _is_one(factor):
+            above.append(factor)
+    found = _times(above)
+    return divided(found, _times(below)) if below else found
+
+
+def _times(factors: list[Expr]) -> Expr:
+    found: Expr = factors[0] if factors else Number(Fraction(1))
+    for factor in factors[1:]:
+        found = Binary("*", found, factor)
     return found
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from dlcalc.symbolic.matrix.graph import Graph, Node, constant
+from dlcalc.symbolic.matrix.graph import Graph, Node, constant, is_free
 from dlcalc.symbolic.matrix.reverse import between, contributions, seeded
 from dlcalc.symbolic.matrix.simplify import rebuilt, rewritten, simplified
 
@@ -59,6 +59,8 @@ class Derivation:
         #: What the variables that name steps and slopes stand for, in the order of making.
         self.meanings: dict[Node, Node] = {}
         self._symbols: dict[Node, Node] = {}
+        #: Multiples, transposes and broadcasts of steps, which have no names of their own.
+        self._views: set[Node] = set()
         self.steps: list[Step] = []
         self.slopes: list[Slope] = []
         self._forward()
@@ -67,8 +69,12 @@ class Derivation:
     def _forward(self) -> None:
         graph, output = self.graph, self.output
         inner = between(output, set(self.wrt)) - {output, *self.wrt}
-        for number, node in enumerate(sorted(inner, key=lambda node: node.number), 1):
-            symbol = graph.variable(f"{self._names[0]}{number}", node.shape)
+        for node in sorted(inner, key=lambda node: node.number):
+            if _is_view(node):
+                self._symbols[node] = self._opened(node)
+                self._views.add(self._symbols[node])
+                continue
+            symbol = graph.variable(f"{self._names[0]}{len(self.steps) + 1}", node.shape)
             self.steps.append(Step(symbol, node, self._opened(node)))
             self._symbols[node] = symbol
             self.meanings[symbol] = self.steps[-1].meaning
@@ -88,11 +94,14 @@ class Derivation:
         given: dict[Node, list[tuple[str, Node]]] = {}
         work, seed = seeded(graph, self.output)
 
-        def spread(node: Node, adjoint: Node) -> None:
-            title, found = contributions(work, node, adjoint, alive)
+        def spread(node: Node, adjoint: Node, title: str = "") -> None:
+            own, found = contributions(work, node, adjoint, alive)
             for argument, part in found:
+                if argument in self._views:
+                    spread(argument, part, title or own)
+                    continue
                 part = rewritten(graph, part, recognised)
-                given.setdefault(argument, []).append((title, part))
+                given.setdefault(argument, []).append((title or own, part))
 
         if self.output in self.wrt:
             given[self.output] = [("variable", seed)]
@@ -129,6 +138,11 @@ class Derivation:
         """The gradients in the expression's own letters, simplified together."""
         found = [self.expanded(slope.meaning) for slope in self.slopes if slope.symbol is None]
         return simplified(self.graph, found)
+
+
+def _is_view(node: Node) -> bool:
+    """Whether a node is just a multiple, a transpose or a broadcast of another."""
+    return node.kind == "product" and len(node.args) == 1 and is_free(node)
 
 
 def _prefix(wish: str, used: set[str]) -> str:

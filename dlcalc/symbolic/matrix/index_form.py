@@ -38,11 +38,14 @@ class IndexWriter:
     names in ``definitions``.
     """
 
-    def __init__(self, graph: Graph, taken: Iterable[str]) -> None:
+    def __init__(self, graph: Graph, taken: Iterable[str], sizes: Iterable[Size] = ()) -> None:
+        """``sizes`` get letters first, in this order."""
         self.graph = graph
         self.taken = set(taken)
         #: What each index runs over.
         self.sizes: dict[str, Size] = {}
+        for size in dict.fromkeys(sizes):
+            self._letter(size, ())
         self.definitions: dict[str, tuple[Indices, Expr]] = {}
         self._names: dict[Node, str] = {}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from fractions import Fraction
 
 from dlcalc.expr.tree import Binary, Call, Expr, Name, Negative, Number, Transpose
@@ -70,7 +70,7 @@ class Writer:
         given = terms(node)
         # What is added should stand before what is taken away.
         ordered = [pair for pair in given if pair[0] > 0] + [pair for pair in given if pair[0] < 0]
-        written = self._loose([term for _, term in ordered], node.rank)
+        written = self._loose([term for _, term in ordered])
         total: Expr | None = None
         for (factor, _), term in zip(ordered, written, strict=True):
             size = _scaled(abs(factor), term)
@@ -81,20 +81,9 @@ class Writer:
         assert total is not None
         return total
 
-    def _loose(self, nodes: Sequence[Node], rank: int) -> list[Expr]:
+    def _loose(self, nodes: Sequence[Node]) -> list[Expr]:
         """Nodes of one shape; those that NumPy broadcasts to it stand without their ones."""
-        narrow = [self._narrow(node) for node in nodes]
-        if rank and not any(node is same for node, same in zip(nodes, narrow, strict=True)):
-            narrow[0] = nodes[0]
-        return [self.expr(node) for node in narrow]
-
-    def _narrow(self, node: Node) -> Node:
-        """A node without the leading axes that it does not vary along."""
-        if node in self.names or node.kind != "product":
-            return node
-        used = {index for spec in node.data[1] for index in spec}  # type: ignore[index]
-        first = min([axis for axis in range(node.rank) if axis in used], default=node.rank)
-        return self.graph.narrowed(node, tuple(range(first, node.rank))) if first else node
+        return [self.expr(node) for node in loose(self.graph, nodes, self.names)]
 
     # -- functions ----------------------------------------------------------------------------
 
@@ -106,7 +95,7 @@ class Writer:
         if name in MEANINGS:
             names = dict(zip("xys", node.args, strict=False))
             return self.expr(Reader(self.graph, names).node(meaning(name)))
-        args = self._loose(node.args, node.rank)
+        args = self._loose(node.args)
         if name == "power":
             return Binary("**", args[0], args[1])
         if len(args) == 2 and (name, constant(node.args[1])) in _DROPPED:
@@ -181,6 +170,23 @@ class Writer:
         body, more = contracted(node, chains, ties)
         scalars += more
         return _assembled(coefficient, scalars, divisors, body)
+
+
+def loose(graph: Graph, nodes: Sequence[Node], kept: Container[Node] = ()) -> list[Node]:
+    """Nodes of one shape; those that NumPy broadcasts to it without their leading axes."""
+    narrow = [node if node in kept else _narrow(graph, node) for node in nodes]
+    if not any(node is same for node, same in zip(nodes, narrow, strict=True)):
+        narrow[0] = nodes[0]
+    return narrow
+
+
+def _narrow(graph: Graph, node: Node) -> Node:
+    """A node without the leading axes that it does not vary along."""
+    if node.kind != "product":
+        return node
+    used = {index for spec in node.data[1] for index in spec}  # type: ignore[index]
+    first = min([axis for axis in range(node.rank) if axis in used], default=node.rank)
+    return graph.narrowed(node, tuple(range(first, node.rank))) if first else node
 
 
 def _sum_of_squares(node: Node) -> Node | None:

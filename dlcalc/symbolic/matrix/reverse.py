@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence, Set
 
-from dlcalc.symbolic.matrix.graph import Factor, Graph, Node, Shape, Spec, parts, terms
+from dlcalc.symbolic.matrix.graph import Factor, Graph, Node, Shape, Spec, is_free, parts, terms
 from dlcalc.symbolic.matrix.read import slope
 from dlcalc.symbolic.matrix.rules import RULES
 
@@ -125,7 +125,19 @@ def _product(work: Pass, node: Node, adjoint: Node, alive: Set[Node]) -> Found:
                 index, fresh = fresh, fresh + 1
             out.append(index)
         found.append((factor, work.product(others, tuple(out), factor.shape, coefficient)))
-    return "product" if len(factors) > 1 else "sum", found
+    return _title(node, factors), found
+
+
+def _title(node: Node, factors: list[Factor]) -> str:
+    """What people call a product of this kind."""
+    if is_free(node):
+        if len(factors) > 1:
+            return "product"
+        return "multiple" if node.data[0] != 1 else "broadcasting"  # type: ignore[index]
+    specs = [spec for _, spec in factors if spec]
+    if len(specs) > 1:
+        return "matrix product"
+    return "trace" if len(set(specs[0])) < len(specs[0]) else "sum over entries"
 
 
 def _each(work: Pass, node: Node, adjoint: Node, alive: Set[Node]) -> Found:
