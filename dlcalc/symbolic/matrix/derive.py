@@ -7,12 +7,16 @@ terms of its neighbours alone; put into one another they give the gradients.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from dlcalc.symbolic.matrix.graph import Graph, Node, constant, is_free
 from dlcalc.symbolic.matrix.reverse import between, contributions, seeded
-from dlcalc.symbolic.matrix.simplify import rebuilt, rewritten, simplified
+from dlcalc.symbolic.matrix.simplify import rebuilt, rewritten, simplified, tree_size
+
+#: A step of a tree with no more nodes is written again rather than named.
+_SHORT = 3
 
 
 class Step(NamedTuple):
@@ -138,6 +142,31 @@ class Derivation:
         """The gradients in the expression's own letters, simplified together."""
         found = [self.expanded(slope.meaning) for slope in self.slopes if slope.symbol is None]
         return simplified(self.graph, found)
+
+
+def shared(derivation: Derivation, roots: Sequence[Node]) -> list[Node]:
+    """The names of steps and slopes that some nodes use more than once, in the order of making.
+
+    What is short is not among them.
+    """
+    counts: Counter[Node] = Counter()
+    stack = list(roots)
+    seen: set[Node] = set()
+    while stack:
+        node = stack.pop()
+        if node in derivation.meanings:
+            counts[node] += 1
+            node = derivation.meanings[node]
+        if node not in seen:
+            seen.add(node)
+            stack += node.args
+            if node in derivation.meanings:
+                stack.append(node)
+    return [
+        symbol
+        for symbol, meaning in derivation.meanings.items()
+        if counts[symbol] > 1 and meaning.args and tree_size(derivation.expanded(meaning)) > _SHORT
+    ]
 
 
 def _is_view(node: Node) -> bool:

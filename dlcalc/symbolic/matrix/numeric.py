@@ -25,11 +25,12 @@ class Values:
         self, values: Mapping[str, Any], fixed: Mapping[Node, Any] | None = None
     ) -> None:
         self.values = values
-        self._known: dict[Node, Any] = dict(fixed or {})
+        #: All nodes that have been evaluated.
+        self.known: dict[Node, Any] = dict(fixed or {})
 
     def of(self, node: Node) -> Array:
         """The value of a node."""
-        known = self._known
+        known = self.known
         if node in known:
             return np.asarray(known[node])
         with np.errstate(all="ignore"):

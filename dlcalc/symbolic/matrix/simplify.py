@@ -52,6 +52,21 @@ def uses(roots: Iterable[Node]) -> Counter[Node]:
     return counts
 
 
+def tree_size(root: Node) -> int:
+    """How many nodes a node has below it and itself, those used twice counted twice."""
+    known: dict[Node, int] = {}
+    stack = [root]
+    while stack:
+        node = stack[-1]
+        waiting = [argument for argument in node.args if argument not in known]
+        if waiting:
+            stack += waiting
+            continue
+        stack.pop()
+        known[node] = 1 + sum(known[argument] for argument in node.args)
+    return known[root]
+
+
 def rewritten(graph: Graph, root: Node, given: Mapping[Node, Node]) -> Node:
     """A node in which some nodes are replaced by others."""
     known: dict[Node, Node] = dict(given)
