@@ -12,6 +12,7 @@ from dlcalc.result import Finding, Row
 
 if TYPE_CHECKING:
     from dlcalc.symbolic.matrix.derive import Derivation
+    from dlcalc.symbolic.matrix.evaluate import Array
     from dlcalc.symbolic.matrix.graph import Node
     from dlcalc.symbolic.matrix.problem import Problem
     from dlcalc.symbolic.matrix.steps import Told
@@ -273,34 +274,22 @@ class _Asked:
     # -- verification -------------------------------------------------------------------------
 
     def _findings(self, views: Views) -> Iterator[Finding]:
-        from dlcalc.symbolic.matrix.check import SECOND_TOLERANCE, TOLERANCE, error
+        points = self.problem.points
+        forms = {"matrix": [views.matrix_values(point) for point in points]} if views.is_matrix else {}
+        forms["index"] = [views.index_values(point) for point in points]
+        forms["code"] = [views.code_values(point) for point in points]
+        main = next(iter(forms.values()))
+        yield self._true(main)
+        if not self.second:
+            yield self._other(main[0])
+        yield self._alike(forms, main)
+
+    def _true(self, main: Sequence[Sequence[Array]]) -> Finding:
+        """Against true derivatives of the expression as it was typed."""
+        from dlcalc.symbolic.matrix.check import SECOND_TOLERANCE, TOLERANCE
 
         problem = self.problem
-        points = problem.points
-        by_form = {"index": [views.index_values(point) for point in points]}
-        if views.is_matrix:
-            by_form["matrix"] = [views.matrix_values(point) for point in points]
-        by_form["code"] = [views.code_values(point) for point in points]
-        main = by_form["matrix" if views.is_matrix else "index"]
-        yield from self._true(main, SECOND_TOLERANCE if self.second else TOLERANCE)
-        worst, where = 0.0, ""
-        for name, values in by_form.items():
-            for found, expected in zip(values, main, strict=True):
-                for part, one, other in zip(self.parts, found, expected, strict=True):
-                    scale = 1e-6
-                    off = error(one, other, scale)
-                    if off > worst:
-                        worst, where = off, f"{part.symbol} as {name}"
-        names = " and ".join(sorted(by_form, key=["matrix", "index", "code"].index))
-        passed = worst <= TOLERANCE
-        sentence = f"{names} forms, read again from their text, agree to {worst:.0e}"
-        if not passed:
-            sentence = f"{where} is off by {worst:.0e}"
-        yield Finding("the forms", passed, sentence, {"error": worst})
-
-    def _true(self, main: list[list[object]], tolerance: float) -> Iterator[Finding]:
-        problem = self.problem
-        worst, where = 0.0, ""
+        worst, where = 0.0, self.parts[0].symbol
         for number, part in enumerate(self.parts):
             values = [found[number] for found in main]
             if self.vector:
@@ -309,22 +298,59 @@ class _Asked:
                 off = problem.second_error((part.by[0], part.by[1]), values)
             else:
                 off = problem.first_error(part.by[0], values)
-            if off >= worst:
+            if off > worst:
                 worst, where = off, part.symbol
-        passed = worst <= tolerance
-        letters = problem.points[0].sizes
-        sizes = ", ".join(f"{letter} = {size}" for letter, size in letters.items())
-        how = "complex step"
-        if self.second:
-            how = "differences of complex steps"
-        count = 1 if self.second else len(problem.points)
+        how, count = ("differences of complex steps", 1) if self.second else ("complex step", 3)
+        places = f"{count} point{'s' if count > 1 else ''}{_sizes(problem)}"
+        sentence = f"{how} at {places}, relative error {_size_of(worst)}"
+        passed = worst <= (SECOND_TOLERANCE if self.second else TOLERANCE)
+        if not passed:
+            sentence = f"{where} is off by {_size_of(worst)} from {how} at {places}"
+        document = {"method": how, "points": count, "sizes": problem.points[0].sizes}
+        return Finding("the gradient", passed, sentence, {**document, "error": worst})
+
+    def _other(self, values: Sequence[Array]) -> Finding:
+        """Against the engine where it can express the net, else against real differences."""
+        from dlcalc.symbolic.matrix.check import DIFFERENCE_TOLERANCE, TOLERANCE
+
+        problem = self.problem
+        formulas = {part.by[0]: value for part, value in zip(self.parts, values, strict=True)}
+        engine = problem.engine_error(formulas)
+        if engine is not None:
+            worst, names = engine
+            how, limit = "the engine's reverse mode", TOLERANCE
+            by = f" by {', '.join(names)}" if len(names) < len(formulas) else ""
+        else:
+            worst = max(problem.difference_error(*pair) for pair in formulas.items())
+            how, limit, by = "central differences of real numbers", DIFFERENCE_TOLERANCE, ""
+        passed = worst <= limit
+        sentence = f"{how}{by}, relative error {_size_of(worst)}"
+        if not passed:
+            sentence = f"off by {_size_of(worst)} from {how}{by}"
+        return Finding("the gradient", passed, sentence, {"method": how, "error": worst})
+
+    def _alike(
+        self, forms: dict[str, list[list[Array]]], main: Sequence[Sequence[Array]]
+    ) -> Finding:
+        """The forms against one another."""
+        from dlcalc.symbolic.matrix.check import TOLERANCE, error
+
+        worst, where = 0.0, ""
+        for name, values in forms.items():
+            for found, expected in zip(values, main, strict=True):
+                for part, one, other in zip(self.parts, found, expected, strict=True):
+                    off = error(one, other, 1e-6)
+                    if off > worst:
+                        worst, where = off, f"{part.symbol} as {name}"
+        *first, last = forms
+        passed = worst <= TOLERANCE
         sentence = (
-            f"{how} at {count} random point{'s' if count > 1 else ''}"
-            f"{f' with {sizes}' if sizes else ''}, largest relative error {worst:.0e}"
+            f"{', '.join(first)} and {last} forms, read again as printed, "
+            f"agree to {_size_of(worst)}"
         )
         if not passed:
-            sentence = f"{where} is off by {worst:.0e} from {how} with {sizes}"
-        yield Finding("the gradient", passed, sentence, {"error": worst})
+            sentence = f"{where} is off by {_size_of(worst)} from the other forms"
+        return Finding("the forms", passed, sentence, {"error": worst})
 
     # -- comparison ---------------------------------------------------------------------------
 
@@ -359,30 +385,35 @@ class _Story:
         problem = asked.problem
         self.letter = problem.letter
         point = problem.points[0]
-        names = list(problem.nodes)
+        names = problem.nodes
         first = Teller(asked.first, names, point)
         self.reading = problem.reading_error()
         self.forward = [*first.forward(), first.body(problem.letter)]
         self.back = first.back()
+        #: What second derivatives are of, its steps, and the steps back from it.
         self.more: list[tuple[str, list[Told], list[Told]]] = []
+        self.ends: list[list[str]] = []
         for name, derivation in asked.second:
             teller = Teller(derivation, names, point)
-            head = f"d{problem.letter}_d{name}"
-            if asked.vector:
-                head = "s"
+            head = next(word for word in ("g", "h", "g_", "h_") if word not in names)
             self.more.append((head, [*teller.forward(), teller.body(head)], teller.back()))
+            self.ends.append([part.symbol for part in asked.parts if part.by[0] == name])
 
     def tree(self) -> tuple[list[tuple[str, str]], list[Step]]:
         """Definitions, and the steps back from the output; second derivatives below firsts."""
         definitions = [(_head(told), told.text) for told in self.forward]
         found = [_step(told, self.letter) for told in self.back]
-        for head, forward, back in self.more:
+        for (head, forward, back), ends in zip(self.more, self.ends, strict=True):
             inner = [
                 Step(_head(told), "let", told.text, _shape_text(told.shape)) for told in forward
             ]
             inner += [_step(told, head) for told in back]
-            last = inner.pop()
-            found.append(last._replace(parts=tuple(inner)))
+            first = len(inner) - len(ends)
+            last = [
+                step._replace(symbol=f"{symbol} = {step.symbol}")
+                for step, symbol in zip(inner[first:], ends, strict=True)
+            ]
+            found += [last[0]._replace(parts=tuple(inner[:first])), *last[1:]]
         return definitions, found
 
     def findings(self) -> Iterator[Finding]:
@@ -390,7 +421,7 @@ class _Story:
         from dlcalc.symbolic.matrix.check import TOLERANCE
 
         if self.reading > TOLERANCE:
-            sentence = f"its value is off by {self.reading:.0e} from the expression's"
+            sentence = f"its value is off by {_size_of(self.reading)} from the expression's"
             yield Finding("the reading", False, sentence, {"error": self.reading})
         worst = 0.0
         for head, back in [(self.letter, self.back), *[(h, b) for h, _, b in self.more]]:
@@ -399,16 +430,28 @@ class _Story:
                 if told.error is not None and told.error > TOLERANCE:
                     symbol = f"d{head}/d{told.by}"
                     sentence = (
-                        f"{symbol} = {told.text}, by {_rules(told)}, is off by {told.error:.0e}"
+                        f"{symbol} = {told.text}, by {_rules(told)}, is off by {_size_of(told.error)}"
                     )
                     yield Finding("a step", False, sentence, {"step": symbol, "error": told.error})
                     return
         yield Finding(
             "the steps",
             True,
-            f"each step by complex step, largest relative error {worst:.0e}",
+            f"each step by complex step, relative error {_size_of(worst)}",
             {"error": worst},
         )
+
+
+def _size_of(error: float) -> str:
+    return f"{error:.0e}" if error else "0"
+
+
+def _sizes(problem: Problem) -> str:
+    """The sizes of the letters at a point, as far as a line has room."""
+    found = [f"{letter}={size}" for letter, size in problem.points[0].sizes.items()]
+    if len(found) > 5:
+        found = [*found[:2], "...", found[-1]]
+    return f" ({', '.join(found)})" if found else ""
 
 
 def _step(told: Told, letter: str) -> Step:

@@ -20,6 +20,7 @@ _FEW = 24
 #: Larger relative errors are disagreements.
 TOLERANCE = 1e-8
 SECOND_TOLERANCE = 1e-6
+DIFFERENCE_TOLERANCE = 1e-5
 
 #: A function of values by name.
 Function = Callable[[Mapping[str, Any]], Any]
@@ -41,6 +42,21 @@ def along(function: Function, values: Mapping[str, Any], name: str, direction: A
     """The derivative of a function along a direction of one variable."""
     moved = np.asarray(values[name]) + 1j * _IMAGINARY * direction
     return np.asarray(np.imag(function({**values, name: moved}))) / _IMAGINARY
+
+
+def difference(
+    function: Function, values: Mapping[str, Any], name: str, direction: Array
+) -> Array:
+    """The same by central differences, whose leading errors cancel; real numbers all through."""
+
+    def slope(step: float) -> Array:
+        ends = []
+        for sign in (1.0, -1.0):
+            moved = np.asarray(values[name]) + sign * step * direction
+            ends.append(np.asarray(function({**values, name: moved})))
+        return np.asarray((ends[0] - ends[1]) / (2 * step))
+
+    return np.asarray((4 * slope(_STEP / 4) - slope(_STEP / 2)) / 3)
 
 
 def second(

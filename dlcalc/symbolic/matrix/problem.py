@@ -184,6 +184,29 @@ class Problem:
             self.value, self.points[0].values, names, formula[0], random
         )
 
+    def engine_error(self, formulas: Mapping[str, Array]) -> tuple[float, list[str]] | None:
+        """How far formulas at the first point are from the engine's gradients, and by what.
+
+        None where no part of the expression is a net.
+        """
+        from dlcalc.symbolic.matrix.engine_route import find, gradients
+
+        net = None if self.output.rank else find(self.expr, self.shapes)
+        if net is None:
+            return None
+        found = gradients(net, self.shapes, self.points[0].values)
+        common = [name for name in formulas if name in found]
+        if not common:
+            return None
+        return max(check.error(found[name], formulas[name], 1e-6) for name in common), common
+
+    def difference_error(self, name: str, formula: Array) -> float:
+        """How far a formula is from central differences of real numbers, in one direction."""
+        values = self.points[0].values
+        direction = np.random.default_rng(3).uniform(-1.0, 1.0, np.shape(values[name]))
+        expected = check.difference(self.value, values, name, direction)
+        return check.error(check.applied(formula, direction), expected, 1e-3)
+
     def product_error(self, name: str, vector: str, formula: Sequence[Array]) -> float:
         """The same for the Hessian times a vector."""
         random = np.random.default_rng(1)

@@ -7,7 +7,7 @@ first step that is.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -45,11 +45,14 @@ class Told(NamedTuple):
 class Teller:
     """Writes the steps of a derivation of ``output``, and checks them at a point."""
 
-    def __init__(self, derivation: Derivation, taken: Sequence[str], point: Point) -> None:
+    def __init__(
+        self, derivation: Derivation, variables: Mapping[str, Node], point: Point
+    ) -> None:
         self.derivation = derivation
         self.point = point
         self.writer = Writer(derivation.graph)
-        self.indices = IndexWriter(derivation.graph, taken)
+        sizes = [size for node in variables.values() for size in node.shape]
+        self.indices = IndexWriter(derivation.graph, variables, sizes)
         self.base = Values(point.values)
         self.values: dict[str, Any] = point.values
         for step in derivation.steps:
