@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
+from typing import NamedTuple
 
 from dlcalc.expr.tree import Binary, Call, Expr, Name, Number, Transpose
 from dlcalc.symbolic.matrix.graph import Node, Size, Spec
@@ -25,18 +26,29 @@ class NoMatrixForm(Exception):
         self.node = node
 
 
+class Link(NamedTuple):
+    """A factor of a chain, and whether it is known to equal its transpose."""
+
+    expr: Expr
+    is_symmetric: bool = False
+
+    @property
+    def turned(self) -> Link:
+        """Its transpose."""
+        return self if self.is_symmetric else Link(transposed(self.expr))
+
+
 class Chain:
     """Matrices that are multiplied, and the indices at the ends.
 
     With one index the last factor is a vector; with none the first is one too.
     """
 
-    __slots__ = ("is_symmetric", "links", "spec")
+    __slots__ = ("links", "spec")
 
-    def __init__(self, links: list[Expr], spec: Spec, is_symmetric: bool = False) -> None:
+    def __init__(self, links: list[Link], spec: Spec) -> None:
         self.links = links
         self.spec = spec
-        self.is_symmetric = is_symmetric
 
     @classmethod
     def of(
@@ -46,14 +58,12 @@ class Chain:
         numerator: Expr = multiplied(above) if above else Number(Fraction(1))
         link = divided(numerator, multiplied(below)) if below else numerator
         if len(spec) == 2 and spec[0] == spec[1]:
-            return cls([Call("diag", (link,))], spec[:1])
-        return cls([link], spec, is_symmetric)
+            return cls([Link(Call("diag", (link,)))], spec[:1])
+        return cls([Link(link, is_symmetric)], spec)
 
     def turned(self) -> Chain:
         """Its transpose."""
-        if self.is_symmetric:
-            return Chain(self.links, self.spec[::-1], True)
-        return Chain([transposed(link) for link in reversed(self.links)], self.spec[::-1])
+        return Chain([link.turned for link in reversed(self.links)], self.spec[::-1])
 
     def starting(self, index: int) -> Chain:
         """The chain with an index at its left end."""
@@ -61,9 +71,9 @@ class Chain:
 
     def expr(self) -> Expr:
         """The product of its matrices."""
-        found = self.links[0]
+        found = self.links[0].expr
         for link in self.links[1:]:
-            found = _joined(found, link)
+            found = _joined(found, link.expr)
         return found
 
 
@@ -84,9 +94,10 @@ def multiplied(factors: Iterable[Expr]) -> Expr:
     above: list[Expr] = []
     below: list[Expr] = []
     for factor in factors:
-        if isinstance(factor, Binary) and factor.operator == "/" and _is_one(factor.left):
+        if isinstance(factor, Binary) and factor.operator == "/":
             below.append(factor.right)
-        elif not _is_one(factor):
+            factor = factor.left
+        if not _is_one(factor):
             above.append(factor)
     found = _times(above)
     return divided(found, _times(below)) if below else found
@@ -149,20 +160,25 @@ class _Contraction:
         groups: dict[frozenset[int], list[Chain]] = {}
         for chain in self.chains:
             groups.setdefault(frozenset(chain.spec), []).append(chain)
-        self.chains = []
+        found: list[Chain] = []
         for indices, group in groups.items():
             if not indices:
                 self.scalars += [chain.expr() for chain in group]
             elif len(group) == 1:
-                self.chains += group
+                found += group
             else:
-                self.chains.append(self._elementwise(group))
+                found.append(self._elementwise(group))
+        self.scalars += [chain.expr() for chain in found if not chain.spec]
+        self.chains = [chain for chain in found if chain.spec]
 
     def _elementwise(self, group: list[Chain]) -> Chain:
+        if len(group) == 2 and self._is_dot(group):
+            first, second = group
+            return Chain([*first.turned().links, *second.links], ())
         if len(group) == 2 and self._is_trace(group):
             first, second = group
             joined = Chain(first.links + second.starting(first.spec[1]).links, ())
-            return Chain([Call("tr", (joined.expr(),))], ())
+            return Chain([Link(Call("tr", (joined.expr(),)))], ())
         spec = _most_common([chain.spec for chain in group], self.rank)
         links = []
         for chain in group:
@@ -171,7 +187,14 @@ class _Contraction:
                     raise NoMatrixForm(self.node)
                 chain = chain.turned()
             links.append(chain.expr())
-        return Chain([multiplied(links)], spec)
+        return Chain([Link(multiplied(links))], spec)
+
+    def _is_dot(self, group: list[Chain]) -> bool:
+        """Whether two vectors, one of them a matrix times a vector, are summed over."""
+        index = group[0].spec[0]
+        if len(group[0].spec) != 1 or index < self.rank or self._at_groups(index, group):
+            return False
+        return any(len(chain.links) > 1 for chain in group)
 
     def _is_trace(self, group: list[Chain]) -> bool:
         """Whether two matrices, one of them turned, are summed over all entries."""
@@ -195,13 +218,13 @@ class _Contraction:
             return False
         if len(matrices) == 2:
             left, right = matrices[0].starting(index).turned(), matrices[1].starting(index)
-            between = [Call("diag", (vector.expr(),)) for vector in vectors]
+            between = [Link(Call("diag", (vector.expr(),)), True) for vector in vectors]
             # The axes of the product come in their order.
             if _before(right.spec[1], left.spec[0], self.rank):
                 left, right = right.turned(), left.turned()
             new = Chain([*left.links, *between, *right.links], (left.spec[0], right.spec[1]))
             if new.spec[0] == new.spec[1]:
-                new = Chain([Call("diag", (new.expr(),))], new.spec[:1])
+                new = Chain([Link(Call("diag", (new.expr(),)))], new.spec[:1])
         else:
             left, right = matrices[0].starting(index).turned(), vectors[0]
             new = Chain([*left.links, *right.links], left.spec[:1])
@@ -215,11 +238,11 @@ class _Contraction:
         chain = chains[0]
         alone = [i for i in chain.spec if i >= self.rank and len(self._at(i)) == 1]
         if len(alone) == len(chain.spec):
-            new = Chain([_total(chain)], ())
+            new = Chain([Link(_total(chain))], ())
         else:
             axis = chain.spec.index(index)
             kept = chain.spec[:axis] + chain.spec[axis + 1 :]
-            new = Chain([Call("sum", (chain.expr(),), axis)], kept)
+            new = Chain([Link(Call("sum", (chain.expr(),), axis))], kept)
         self._replace(chains, new)
         return True
 
@@ -264,7 +287,7 @@ class _Contraction:
         matrix = matrices[0].starting(0)
         links = matrix.links
         if rows:
-            links = [Call("diag", (rows[0].expr(),)), *links]
+            links = [Link(Call("diag", (rows[0].expr(),)), True), *links]
         found = Chain(links, (0, 1)).expr()
         return multiplied([found, columns[0].expr()]) if columns else found
 

@@ -8,6 +8,7 @@ tells of the text.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from fractions import Fraction
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -30,8 +31,10 @@ from dlcalc.symbolic.matrix.graph import (
     Spec,
     constant,
     exponent,
+    is_decimal,
     parts,
     terms,
+    tidy,
 )
 from dlcalc.symbolic.matrix.matrix_form import loose
 from dlcalc.symbolic.matrix.simplify import uses
@@ -364,14 +367,16 @@ def _name(name: str) -> Piece:
 
 
 def _number(value: Any) -> Piece:
-    if value.denominator == 1:
-        text, level = str(int(value)), ATOM if value >= 0 else SIGN
+    exact = tidy(value)
+    number = float(exact)
+    if exact.denominator == 1:
+        text, level = str(exact.numerator), ATOM if exact >= 0 else SIGN
+    elif is_decimal(exact):
+        text, level = repr(number), ATOM if exact >= 0 else SIGN
     else:
-        text, level = f"{value.numerator}/{value.denominator}", PRODUCT
-        short = repr(float(value))
-        if type(value)(short) == value:
-            text, level = short, ATOM if value >= 0 else SIGN
-    number = float(value)
+        text, level = f"{exact.numerator}/{exact.denominator}", PRODUCT
+        if Fraction(repr(number)) == exact:
+            text, level = repr(number), ATOM if exact >= 0 else SIGN
     return Piece(text, text, level, lambda values: number)
 
 

@@ -165,7 +165,9 @@ def shared(derivation: Derivation, roots: Sequence[Node]) -> list[Node]:
     return [
         symbol
         for symbol, meaning in derivation.meanings.items()
-        if counts[symbol] > 1 and meaning.args and tree_size(derivation.expanded(meaning)) > _SHORT
+        if counts[symbol] > 1
+        and any(argument.rank for argument in meaning.args)
+        and tree_size(derivation.expanded(meaning)) > _SHORT
     ]
 
 

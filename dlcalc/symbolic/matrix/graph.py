@@ -27,6 +27,8 @@ Factor = tuple["Node", Spec]
 
 #: Products of more factors, and sums of more terms, are not merged into others.
 _MOST_MERGED = 24
+#: Sums are not put over a larger common divisor: 0.01*x + y stays as it is.
+_LARGEST_DIVISOR = 12
 
 
 class Node:
@@ -104,6 +106,25 @@ def plain(value: Number) -> Number:
     return value.numerator if value.denominator == 1 else value
 
 
+def tidy(value: Number) -> Fraction:
+    """A number as it is written: a decimal in place of a quotient with a large divisor.
+
+    Where the decimal does not end it is the nearest that a float holds.
+
+    >>> tidy(Fraction(199, 100)), tidy(Fraction(1, 6))
+    (Fraction(199, 100), Fraction(1, 6))
+    """
+    exact = Fraction(value)
+    if exact.denominator > 1_000:
+        return Fraction(repr(float(exact)))
+    return exact
+
+
+def is_decimal(value: Fraction) -> bool:
+    """Whether a number is better written as a decimal than as a quotient."""
+    return value.denominator > _LARGEST_DIVISOR and Fraction(repr(float(value))) == value
+
+
 class Graph:
     """Builds nodes, each once.
 
@@ -156,7 +177,10 @@ class Graph:
                 return True
             case "product":
                 return self.permuted(node, (1, 0)) is node
-            case "add" | "each":
+            case "add":
+                turned = [(factor, self.permuted(term, (1, 0))) for factor, term in terms(node)]
+                return self.add(turned) is node
+            case "each":
                 return all(self.is_symmetric(argument) for argument in node.args)
             case "call":
                 return node.data == ("inv", ()) and self.is_symmetric(node.args[0])
@@ -338,9 +362,9 @@ class Graph:
             return self._known_power(known, value)
         whole = value.denominator == 1
         inner = exponent(base)
-        if inner is not None and whole:
+        if inner is not None and (whole or inner[0].kind == "size"):
             return self.power(inner[0], plain(inner[1] * value))
-        if base.kind == "product" and is_free(base):
+        if base.kind == "product" and (is_free(base) or () in base.data[1]):  # type: ignore[index]
             return self._power_of_product(base, value, whole)
         if value == -1:
             return self._logistic(base)
@@ -363,20 +387,28 @@ class Graph:
     def _power_of_product(self, base: Node, value: Number, whole: bool) -> Node | None:
         """(c*x*y)**p as c**p * x**p * y**p, where that holds; each factor keeps its own axes."""
         coefficient, factors = parts(base)
-        if not whole:
-            # Only a square factor may leave a root, and only a positive one.
-            if coefficient == 1 or coefficient < 0:
-                return None
-            outer = self._known_power(coefficient, value)
-            if outer is None:
-                return None
-            inner = self.power(self.scale(Fraction(1) / coefficient, base), value)
-            return self.scale(constant(outer) or 1, inner)
-        outer = self._known_power(coefficient, value)
-        if outer is None:
-            return None
-        powers = [(self.power(node, value), spec) for node, spec in factors]
         axes = tuple(range(base.rank))
+        if not is_free(base):
+            # A scalar before a sum, such as the 1/n of a mean.
+            inner = [pair for pair in factors if pair[1]]
+            factors = [pair for pair in factors if not pair[1]]
+            factors.append((self.product(1, inner, axes, base.shape), axes))
+        if not whole:
+            # Only what is positive for sure may leave a root.
+            outside = [pair for pair in factors if _is_size(pair[0])]
+            inside = [pair for pair in factors if not _is_size(pair[0])]
+            root = self._known_power(coefficient, value) if coefficient > 0 else None
+            if root is None and not outside or not inside or (coefficient == 1 and not outside):
+                return None
+            rest = self.product(coefficient if root is None else 1, inside, axes, base.shape)
+            factors = [*outside, (rest, axes)]
+            outer = root or self.number(1)
+        else:
+            found = self._known_power(coefficient, value)
+            if found is None:
+                return None
+            outer = found
+        powers = [(self.power(node, value), spec) for node, spec in factors]
         return self.product(constant(outer) or 1, powers, axes, base.shape)
 
     def _logistic(self, base: Node) -> Node | None:
@@ -417,6 +449,12 @@ _FOLDED: dict[tuple[str, Number | None], Number] = {
 }
 
 
+def _is_size(node: Node) -> bool:
+    """Whether a node is a length, or a power of one: positive for sure."""
+    base = exponent(node)
+    return node.kind == "size" or (base is not None and base[0].kind == "size")
+
+
 def _varied(products: Sequence[Node]) -> Spec:
     """The axes along which at least one of some products of one shape varies."""
     used = {i for node in products for spec in node.data[1] for i in spec}  # type: ignore[index]
@@ -430,6 +468,8 @@ def _content(factors: list[Number]) -> Number:
         above = gcd(above, factor.numerator)
         below = lcm(below, factor.denominator)
     sign = -1 if all(factor < 0 for factor in factors) else 1
+    if below > _LARGEST_DIVISOR:
+        return sign
     return Fraction(sign * above, below) if below != 1 else sign * above
 
 
@@ -563,6 +603,7 @@ class _Product:
                         self.factors.remove((other, places))
                         delta = self.graph.delta(node.shape[0])
                         self.factors.append((delta, (spec[1 - mine], places[1 - its])))
+                        del self.sizes[index]
                         self._contract_deltas()
                         return self._cancel_inverses()
         return None
@@ -669,7 +710,7 @@ class _Product:
             )
         specs = []
         for node, spec in factors:
-            if len(spec) == 2 and node.kind in ("variable", "call") and graph.is_symmetric(node):
+            if len(spec) == 2 and node.kind != "product" and graph.is_symmetric(node):
                 spec = tuple(sorted(spec, key=lambda index: names.get(index, far)))
             for index in spec:
                 if index not in names:

@@ -17,10 +17,11 @@ from dlcalc.symbolic.matrix.graph import (
     Node,
     Size,
     Spec,
-    constant,
     exponent,
+    is_decimal,
     parts,
     terms,
+    tidy,
 )
 from dlcalc.symbolic.matrix.graph import Number as Rational
 from dlcalc.symbolic.matrix.read import Reader
@@ -220,13 +221,15 @@ def _times(
     coefficient: Rational, above: list[Expr], below: list[Expr], body: Expr | None
 ) -> Expr:
     """A product of factors over others, with a number in front."""
-    value = Fraction(coefficient)
+    value = tidy(coefficient)
     factors = [*above, *([body] if body is not None else [])]
-    if abs(value.numerator) != 1 or not factors:
+    if is_decimal(value):
+        factors.insert(0, Number(abs(value)))
+    elif abs(value.numerator) != 1 or not factors:
         factors.insert(0, Number(Fraction(abs(value.numerator))))
     if value < 0:
         factors[0] = Negative(factors[0])
-    if value.denominator != 1:
+    if value.denominator != 1 and not is_decimal(value):
         below = [Number(Fraction(value.denominator)), *below]
     found = factors[0]
     for factor in factors[1:]:
@@ -237,8 +240,3 @@ def _times(
             divisor = Binary("*", divisor, factor)
         found = Binary("/", found, divisor)
     return found
-
-
-def is_zero(node: Node) -> bool:
-    """Whether a node is 0 everywhere."""
-    return constant(node) == 0

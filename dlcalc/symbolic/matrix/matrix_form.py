@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from fractions import Fraction
 
 from dlcalc.expr.tree import Binary, Call, Expr, Name, Negative, Number, Transpose
@@ -14,8 +14,10 @@ from dlcalc.symbolic.matrix.graph import (
     Spec,
     constant,
     exponent,
+    is_decimal,
     parts,
     terms,
+    tidy,
 )
 from dlcalc.symbolic.matrix.graph import Number as Rational
 from dlcalc.symbolic.matrix.read import Reader
@@ -70,7 +72,10 @@ class Writer:
         given = terms(node)
         # What is added should stand before what is taken away.
         ordered = [pair for pair in given if pair[0] > 0] + [pair for pair in given if pair[0] < 0]
-        written = self._loose([term for _, term in ordered])
+        nodes = [term for _, term in ordered]
+        # Beside a unit matrix a row reads better with its ones.
+        is_unit = any(map(_has_delta, nodes))
+        written = [self.expr(term) for term in nodes] if is_unit else self._loose(nodes)
         total: Expr | None = None
         for (factor, _), term in zip(ordered, written, strict=True):
             size = _scaled(abs(factor), term)
@@ -167,9 +172,17 @@ class Writer:
                 chains.append(Chain.of([self.expr(factor)], [], spec, symmetric))
             else:
                 scalars.append(self.expr(factor))
+        if len(chains) == 1 and not ties and divisors:
+            mean = _mean(node, chains[0], divisors, self.expr)
+            if mean is not None:
+                return _assembled(coefficient, scalars, divisors, mean)
         body, more = contracted(node, chains, ties)
         scalars += more
         return _assembled(coefficient, scalars, divisors, body)
+
+
+def _has_delta(node: Node) -> bool:
+    return node.kind == "delta" or any(argument.kind == "delta" for argument in node.args)
 
 
 def loose(graph: Graph, nodes: Sequence[Node], kept: Container[Node] = ()) -> list[Node]:
@@ -200,6 +213,35 @@ def _sum_of_squares(node: Node) -> Node | None:
     return base[0] if base[0].rank else None
 
 
+def _mean(
+    node: Node, chain: Chain, divisors: list[Expr], expr: Callable[[Node], Expr]
+) -> Expr | None:
+    """A sum over axes as a mean, if it is divided by their sizes; they are taken out then."""
+    (factor,) = [argument for argument in node.args if argument.rank]
+    spec = chain.spec
+    if factor.kind == "product" and spec == tuple(range(node.rank)):
+        # The sum is a node of its own.
+        coefficient, factors = parts(factor)
+        if coefficient != 1 or len(factors) != 1:
+            return None
+        factor, spec = factors[0]
+    summed = [axis for axis, index in enumerate(spec) if index >= node.rank]
+    kept = [index for index in spec if index < node.rank]
+    if kept != list(range(node.rank)) or len(set(spec)) < len(spec):
+        return None
+    if not summed or 1 < len(summed) < factor.rank:
+        return None
+    sizes = [_size(factor.shape[axis]) for axis in summed]
+    left = list(divisors)
+    for size in sizes:
+        if size not in left:
+            return None
+        left.remove(size)
+    divisors[:] = left
+    axis = summed[0] if len(summed) < factor.rank else None
+    return Call("mean", (expr(factor),), axis)
+
+
 def _size(size: Size) -> Expr:
     return Number(Fraction(size)) if isinstance(size, int) else Name(size)
 
@@ -208,12 +250,17 @@ def _assembled(
     coefficient: Rational, scalars: list[Expr], divisors: list[Expr], body: Expr | None
 ) -> Expr:
     """A number, scalar factors, what they are divided by, and a vector or matrix."""
-    value = Fraction(coefficient)
+    value = tidy(coefficient)
+    if body is None and not scalars and not divisors:
+        return Number(value) if value >= 0 else Negative(Number(-value))
     front = [factor for factor in scalars if not _is_product(factor)]
     back = [factor for factor in scalars if _is_product(factor)]
     lead = multiplied(front) if front else None
-    if abs(value.numerator) != 1 or (lead is None and body is None and not back):
-        number: Expr = Number(Fraction(abs(value.numerator)))
+    if is_decimal(value):
+        number: Expr = Number(abs(value))
+        lead = number if lead is None else _leading(number, lead)
+    elif abs(value.numerator) != 1 or (lead is None and body is None and not back):
+        number = Number(Fraction(abs(value.numerator)))
         lead = number if lead is None else _leading(number, lead)
     whole = body
     if lead is not None:
@@ -222,7 +269,7 @@ def _assembled(
         whole, back = back[0], back[1:]
     for factor in back:
         whole = Binary("*", whole, factor)
-    if value.denominator != 1:
+    if value.denominator != 1 and not is_decimal(value):
         divisors = [Number(Fraction(value.denominator)), *divisors]
     if divisors:
         whole = divided(whole, multiplied(divisors))
@@ -247,6 +294,8 @@ def _leading(factor: Expr, body: Expr) -> Expr:
 def _scaled(factor: Rational, body: Expr) -> Expr:
     if factor == 1:
         return body
+    if isinstance(body, Number):
+        return Number(body.value * factor)
     return _assembled(factor, [], [], body)
 
 

@@ -16,7 +16,8 @@ from dlcalc.errors import InputError
 from dlcalc.symbolic.matrix.evaluate import Array
 from dlcalc.symbolic.matrix.graph import Shape, Size
 
-_PRIMES = (2, 3, 5, 7, 11, 13, 17, 19, 23, 29)
+# Not 2 first: of two numbers less their mean there is but one.
+_PRIMES = (3, 2, 5, 7, 11, 13, 17, 19, 23, 29)
 #: Variables of one point have no more entries than that.
 MOST_ENTRIES = 200_000
 _TRIES = 60

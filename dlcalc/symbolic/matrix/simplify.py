@@ -17,6 +17,7 @@ from dlcalc.symbolic.matrix.graph import (
     Number,
     Size,
     Spec,
+    exponent,
     is_free,
     parts,
     terms,
@@ -153,7 +154,9 @@ class _Simplifier:
             return whole
         if len(set(spec)) < len(spec):
             return whole
-        return [(factor, (*spec, *places)) for factor, places in _deferred(inner)]
+        return [
+            (factor, (*spec, *places) if places else ()) for factor, places in _deferred(inner)
+        ]
 
     # -- multiplied out -----------------------------------------------------------------------
 
@@ -168,7 +171,9 @@ class _Simplifier:
             others = factors[:position] + factors[position + 1 :]
             shared = {index for _, places in others for index in places}
             if shared & set(spec):
-                is_better = any(map(_is_awkward, factor.args)) or (
+                is_better = any(map(_is_awkward, factor.args)) or any(
+                    _cancels(term, spec, others) for term in factor.args
+                ) or (
                     node.rank == 2
                     and any(index >= 2 for index in spec)
                     and any(map(_is_outer, factor.args))
@@ -197,6 +202,9 @@ class _Simplifier:
             return _rejoined(self.graph, coefficient, [[(inner, factors[0][1])]], node)
         if node.kind != "add" or len(node.args) > _MOST_TERMS:
             return node
+        shorter = self._multiplied(node)
+        if shorter is not None:
+            return self._collected(shorter)
         given = terms(node)
         for first in range(len(given)):
             for second in range(first + 1, len(given)):
@@ -205,6 +213,28 @@ class _Simplifier:
                     rest = [pair for k, pair in enumerate(given) if k not in (first, second)]
                     return self._collected(self.graph.add([(1, joined), *rest]))
         return node
+
+    def _multiplied(self, node: Node) -> Node | None:
+        """A sum of products of sums, multiplied out, if that is shorter: y*(1 - s) - s*(1 - y)."""
+        graph, axes = self.graph, tuple(range(node.rank))
+        found: list[tuple[Number, Node]] = []
+        for value, term in terms(node):
+            coefficient, factors = parts(term)
+            inner = [pair for pair in factors if pair[0].kind == "add"]
+            if not inner or term.kind != "product" or not is_free(term):
+                found.append((value, term))
+                continue
+            others = [pair for pair in factors if pair is not inner[0]]
+            for weight, part in terms(inner[0][0]):
+                pairs = [(part, inner[0][1]), *others]
+                product = graph.product(coefficient, pairs, axes, node.shape)
+                found.append((weight * value, product))
+        if len(found) == len(node.args) or len(found) > _MOST_TERMS:
+            return None
+        total = graph.add(found)
+        # What was taken out as a number is back in the terms.
+        length = max([len(part.args) for part in (total, *total.args) if part.kind == "add"] or [1])
+        return total if length <= len(node.args) and tree_size(total) < tree_size(node) else None
 
     def _joined(self, first: tuple[Number, Node], second: tuple[Number, Node]) -> Node | None:
         """Two terms as one product with a sum in it, or None if nothing is common."""
@@ -300,6 +330,17 @@ def _is_awkward(node: Node) -> bool:
         return True
     varied = _varied(node)
     return bool(varied) and not set(range(min(varied), node.rank)) <= varied
+
+
+def _cancels(term: Node, spec: Spec, others: list[Factor]) -> bool:
+    """Whether a term is divided by one of the factors that it is multiplied by."""
+    for factor, places in parts(term)[1]:
+        base = exponent(factor)
+        if base is not None and base[1] < 0 and all(axis < len(spec) for axis in places):
+            at = tuple([spec[axis] for axis in places])
+            if at and (base[0], at) in others:
+                return True
+    return False
 
 
 def _is_outer(node: Node) -> bool:
