@@ -59,6 +59,8 @@ FUNCTIONS: dict[str, Function] = {
     "logdet": Function(1, 1, "matrix", "the logarithm of the determinant's absolute value"),
     "inv": Function(1, 1, "matrix", "the inverse"),
     "diag": Function(1, 1, "matrix", "the diagonal, or the matrix with this diagonal"),
+    "eye": Function(1, 1, "matrix", "the unit matrix of a size"),
+    "ones": Function(1, 3, "matrix", "a vector or matrix of ones, of one size or more"),
     "cross_entropy": Function(
         2, 2, "matrix", "-sum(targets*log_softmax(logits)), (logits, targets)"
     ),

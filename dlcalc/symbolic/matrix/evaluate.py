@@ -180,6 +180,9 @@ def _logdet(x: Any) -> Any:
 
 
 def _huber(x: Any, y: Any, delta: Any = 1.0) -> Any:
+    if np.any(np.real(delta) <= 0):
+        # A loss with a negative threshold means nothing.
+        return np.nan
     size = _abs(x - y)
     return np.mean(np.where(_above(size, delta), delta * (size - delta / 2), size * size / 2))
 

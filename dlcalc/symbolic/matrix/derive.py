@@ -1,0 +1,184 @@
+"""A derivation: an expression in steps, the adjoint of every step, and the gradients.
+
+Every step between the variables and the output has a name, z1, z2, ..., and
+the derivative of the output by it is delta1, delta2, ... Each is written in
+terms of its neighbours alone; put into one another they give the gradients.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from dlcalc.symbolic.matrix.graph import Graph, Node, constant, is_free
+from dlcalc.symbolic.matrix.reverse import between, contributions, seeded
+from dlcalc.symbolic.matrix.simplify import rebuilt, rewritten, simplified, tree_size
+
+#: A step of a tree with no more nodes is written again rather than named.
+_SHORT = 3
+
+
+class Step(NamedTuple):
+    """A part of the expression: the variable that names it, itself, itself in named parts."""
+
+    symbol: Node
+    node: Node
+    meaning: Node
+
+
+class Slope(NamedTuple):
+    """The derivative of the output by a step or a variable, in terms of steps and slopes.
+
+    ``symbol`` is the variable that stands for it in other slopes; that of a variable of
+    the expression, which is in no other, has none.
+    """
+
+    symbol: Node | None
+    by: Node
+    node: Node
+    meaning: Node
+    rules: tuple[str, ...]
+
+
+class Derivation:
+    """The gradients of one output by several variables.
+
+    >>> g = Graph()
+    >>> x = g.variable("x", ("n",))
+    >>> found = Derivation(g, g.each("tanh", g.scale(2, x)), [x], ["x"])
+    >>> [step.symbol.data for step in found.steps], [slope.rules for slope in found.slopes]
+    (['z1'], [('tanh',), ('product',)])
+    """
+
+    def __init__(
+        self, graph: Graph, output: Node, wrt: Sequence[Node], taken: Iterable[str]
+    ) -> None:
+        """``taken`` are names that no step may have."""
+        self.graph = graph
+        self.output = output
+        self.wrt = tuple(dict.fromkeys(wrt))
+        used = set(taken)
+        self._names = [_prefix(wish, used) for wish in ("z", "delta")]
+        #: What the variables that name steps and slopes stand for, in the order of making.
+        self.meanings: dict[Node, Node] = {}
+        self._symbols: dict[Node, Node] = {}
+        #: Multiples, transposes and broadcasts of steps, which have no names of their own.
+        self._views: set[Node] = set()
+        self.steps: list[Step] = []
+        self.slopes: list[Slope] = []
+        self._forward()
+        self._back()
+
+    def _forward(self) -> None:
+        graph, output = self.graph, self.output
+        inner = between(output, set(self.wrt)) - {output, *self.wrt}
+        for node in sorted(inner, key=lambda node: node.number):
+            if _is_view(node):
+                self._symbols[node] = self._opened(node)
+                self._views.add(self._symbols[node])
+                continue
+            symbol = graph.variable(f"{self._names[0]}{len(self.steps) + 1}", node.shape)
+            self.steps.append(Step(symbol, node, self._opened(node)))
+            self._symbols[node] = symbol
+            self.meanings[symbol] = self.steps[-1].meaning
+        #: The output in terms of the last steps.
+        self.body = output if output in self.wrt else self._opened(output)
+
+    def _opened(self, node: Node) -> Node:
+        """A node whose arguments stand by their names."""
+        args = [self._symbols.get(argument, argument) for argument in node.args]
+        return rebuilt(self.graph, node, args)
+
+    def _back(self) -> None:
+        graph = self.graph
+        # Where a rule makes a step anew it is recognised: the sigmoid(z1) of a slope is z2.
+        recognised = {step.meaning: step.symbol for step in self.steps if step.meaning.args}
+        alive = {*self.wrt, *self._symbols.values()}
+        given: dict[Node, list[tuple[str, Node]]] = {}
+        work, seed = seeded(graph, self.output)
+
+        def spread(node: Node, adjoint: Node, title: str = "") -> None:
+            own, found = contributions(work, node, adjoint, alive)
+            for argument, part in found:
+                if argument in self._views:
+                    spread(argument, part, title or own)
+                    continue
+                part = rewritten(graph, part, recognised)
+                given.setdefault(argument, []).append((title or own, part))
+
+        if self.output in self.wrt:
+            given[self.output] = [("variable", seed)]
+        else:
+            spread(self.body, seed)
+        for number, step in reversed(list(enumerate(self.steps, 1))):
+            if step.symbol not in given:
+                continue
+            value, rules = self._total(given[step.symbol])
+            symbol = graph.variable(f"{self._names[1]}{number}", value.shape)
+            self.slopes.append(Slope(symbol, step.symbol, step.node, value, rules))
+            self.meanings[symbol] = value
+            # A number, or another slope as it is, needs no second name.
+            is_plain = value.kind == "variable" or constant(value) is not None
+            spread(step.meaning, value if is_plain else symbol)
+        for node in self.wrt:
+            zero = graph.number(0, (*self.output.shape, *node.shape))
+            value, rules = self._total(given.get(node, [("constant", zero)]))
+            self.slopes.append(Slope(None, node, node, value, rules))
+
+    def _total(self, given: list[tuple[str, Node]]) -> tuple[Node, tuple[str, ...]]:
+        value = self.graph.add([(1, part) for _, part in given])
+        return simplified(self.graph, [value])[0], tuple(dict.fromkeys(t for t, _ in given))
+
+    def expanded(self, node: Node, kept: Iterable[Node] = ()) -> Node:
+        """A node with names replaced by what they stand for, save those that are kept."""
+        whole: dict[Node, Node] = {symbol: symbol for symbol in kept}
+        for symbol, meaning in self.meanings.items():
+            if symbol not in whole:
+                whole[symbol] = rewritten(self.graph, meaning, whole)
+        return rewritten(self.graph, node, whole)
+
+    def gradients(self) -> list[Node]:
+        """The gradients in the expression's own letters, simplified together."""
+        found = [self.expanded(slope.meaning) for slope in self.slopes if slope.symbol is None]
+        return simplified(self.graph, found)
+
+
+def shared(derivation: Derivation, roots: Sequence[Node]) -> list[Node]:
+    """The names of steps and slopes that some nodes use more than once, in the order of making.
+
+    What is short is not among them.
+    """
+    counts: Counter[Node] = Counter()
+    stack = list(roots)
+    seen: set[Node] = set()
+    while stack:
+        node = stack.pop()
+        if node in derivation.meanings:
+            counts[node] += 1
+            node = derivation.meanings[node]
+        if node not in seen:
+            seen.add(node)
+            stack += node.args
+            if node in derivation.meanings:
+                stack.append(node)
+    return [
+        symbol
+        for symbol, meaning in derivation.meanings.items()
+        if counts[symbol] > 1
+        and any(argument.rank for argument in meaning.args)
+        and tree_size(derivation.expanded(meaning)) > _SHORT
+    ]
+
+
+def _is_view(node: Node) -> bool:
+    """Whether a node is just a multiple, a transpose or a broadcast of another."""
+    return node.kind == "product" and len(node.args) == 1 and is_free(node)
+
+
+def _prefix(wish: str, used: set[str]) -> str:
+    """A prefix behind which no number makes a name that is in use."""
+    prefix = wish
+    while any(name.startswith(prefix) and name[len(prefix) :].isdigit() for name in used):
+        prefix += "_"
+    return prefix

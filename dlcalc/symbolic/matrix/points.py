@@ -1,0 +1,125 @@
+"""Points at which matrix gradients are checked: random, with sizes that tell letters apart.
+
+Letters for sizes are different primes, so that a transpose or a sum over the
+wrong axis cannot fit by chance. Where an expression is undefined at one point
+(a logarithm of a negative number, a singular matrix) others are tried.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from dlcalc.errors import InputError
+from dlcalc.symbolic.matrix.evaluate import Array
+from dlcalc.symbolic.matrix.graph import Shape, Size
+
+# Not 2 first: of two numbers less their mean there is but one.
+_PRIMES = (3, 2, 5, 7, 11, 13, 17, 19, 23, 29)
+#: Variables of one point have no more entries than that.
+MOST_ENTRIES = 200_000
+_TRIES = 60
+#: Values beyond are a sign of a badly conditioned matrix, or of an overflow to come.
+_LARGE = 1e4
+
+
+class Point(NamedTuple):
+    """Values of the variables, numbers for the letters of sizes, and both in one."""
+
+    variables: dict[str, Array]
+    sizes: dict[str, int]
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """All values by name."""
+        return {**self.variables, **self.sizes}
+
+    def side(self, size: Size) -> int:
+        """A length as a number."""
+        return size if isinstance(size, int) else self.sizes[size]
+
+
+def primes(letters: Iterable[str], taken: Iterable[int] = ()) -> dict[str, int]:
+    """A different prime for each letter, none of them a size that is a number already.
+
+    >>> primes("nd", [3])
+    {'n': 2, 'd': 5}
+    """
+    given = set(taken)
+    left: Iterator[int] = iter([prime for prime in _PRIMES if prime not in given])
+    try:
+        return {letter: next(left) for letter in letters}
+    except StopIteration:
+        raise InputError(f"there are more than {len(_PRIMES) - len(given)} sizes") from None
+
+
+def draw(
+    shapes: Mapping[str, Shape],
+    targets: Iterable[str],
+    letters: Iterable[str],
+    value: Callable[[Mapping[str, Any]], Any],
+    seed: int,
+) -> Point:
+    """A random point at which ``value`` is finite, and of moderate size if possible.
+
+    ``targets`` have rows that sum to 1. Raises `InputError` if none is found.
+    """
+    numbers = {size for shape in shapes.values() for size in shape if isinstance(size, int)}
+    sizes = primes(letters, numbers)
+    sides = {
+        name: [size if isinstance(size, int) else sizes[size] for size in shape]
+        for name, shape in shapes.items()
+    }
+    if sum(int(np.prod(side)) for side in sides.values()) > MOST_ENTRIES:
+        raise InputError(
+            f"the variables have more than {MOST_ENTRIES:,} entries",
+            mend="Write letters for large sizes, as in X=nxd: the gradient has the same form.",
+        )
+    random = np.random.default_rng(seed)
+    second: Point | None = None
+    for attempt in range(_TRIES):
+        variables = {
+            name: _drawn(random, side, attempt, name in targets) for name, side in sides.items()
+        }
+        point = Point(variables, sizes)
+        try:
+            found = np.asarray(value(point.values))
+        except np.linalg.LinAlgError:
+            continue
+        if not np.all(np.isfinite(found)):
+            continue
+        if found.size == 0 or np.max(np.abs(found)) < _LARGE:
+            return point
+        second = second or point
+    if second is None:
+        raise InputError(
+            "no point was found at which the expression is defined",
+            mend="It may take a logarithm or root of what is never positive.",
+        )
+    return second
+
+
+def _drawn(random: np.random.Generator, side: list[int], attempt: int, is_target: bool) -> Array:
+    """Numbers around 0 at first, then positive ones, then from several laws at random."""
+    if is_target:
+        odds = random.uniform(0.2, 1.0, side)
+        total: Array = odds / np.sum(odds, axis=-1, keepdims=True)
+        return total
+    law = attempt if attempt < 3 else int(random.integers(0, 6))
+    is_square = len(side) == 2 and side[0] == side[1]
+    match law:
+        case 0:
+            found = random.normal(0.0, 0.8, side)
+        case 1:
+            found = random.uniform(0.3, 1.5, side)
+        case 2:
+            found = random.uniform(0.1, 0.9, side)
+        case 3:
+            found = random.uniform(-0.4, 0.4, side)
+        case 4:
+            found = random.normal(0.0, 1.5, side)
+        case _:
+            found = random.normal(0.0, 0.5, side) + (2 * np.eye(side[0]) if is_square else 1.5)
+    return np.asarray(found)

@@ -1,0 +1,220 @@
+"""A question about an expression of vectors and matrices: read, derived, and checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from dlcalc.errors import InputError, abridged, nearest
+from dlcalc.expr.tree import Expr, Name, Subscript, variables, walk
+from dlcalc.symbolic.matrix import check
+from dlcalc.symbolic.matrix.derive import Derivation
+from dlcalc.symbolic.matrix.evaluate import Array, evaluate
+from dlcalc.symbolic.matrix.graph import Graph, Node, Shape
+from dlcalc.symbolic.matrix.numeric import Values
+from dlcalc.symbolic.matrix.points import Point, draw
+from dlcalc.symbolic.matrix.read import Reader
+from dlcalc.symbolic.matrix.shapes import letters, shown
+
+#: Points at which a gradient is checked; only at the first entry by entry.
+POINTS = 3
+
+
+class Problem:
+    """An expression with the shapes of its letters, and the variables to derive by.
+
+    Letters without a shape are numbers, which ``notes`` say. ``vector`` is the name of
+    what a Hessian is multiplied by; it has the shape of the one variable. Raises
+    `InputError` at what does not fit.
+    """
+
+    def __init__(
+        self,
+        expr: Expr,
+        shapes: Mapping[str, Shape],
+        wrt: Sequence[str],
+        *,
+        symmetric: Sequence[str] = (),
+        vector: str = "",
+    ) -> None:
+        self.expr = expr
+        self.notes: list[str] = []
+        self.letters = letters(dict(shapes))
+        self.shapes = self._all_shapes(expr, shapes)
+        self.wrt = tuple(self._known(name) for name in dict.fromkeys(wrt)) or self._own(expr)
+        if vector:
+            self._take_vector(vector)
+        self.graph = Graph()
+        self.nodes: dict[str, Node] = {}
+        for name, shape in self.shapes.items():
+            is_symmetric = name in symmetric
+            if is_symmetric:
+                self._check_symmetric(name, shape)
+            self.nodes[name] = self.graph.variable(name, shape, symmetric=is_symmetric)
+        self.symmetric = frozenset(symmetric)
+        for letter in self.letters:
+            self.nodes[letter] = self.graph.size(letter)
+        self.reader = Reader(self.graph, self.nodes, frozenset(self.wrt))
+        self.output = self.reader.node(expr)
+        #: How the output is called.
+        self.letter = next(name for name in ("L", "f", "F", "out") if name not in self.nodes)
+        if self.output.rank:
+            self.letter = next(name for name in ("f", "F", "out") if name not in self.nodes)
+
+    def _all_shapes(self, expr: Expr, shapes: Mapping[str, Shape]) -> dict[str, Shape]:
+        given = dict(shapes)
+        used = [node for node in walk(expr) if isinstance(node, Name | Subscript)]
+        for node in used:
+            if isinstance(node, Subscript):
+                raise InputError(
+                    f"{abridged(str(node))}: entries of vectors and matrices are not derived here",
+                    place=node.place,
+                    mend="Derive by the whole letter, and read the entry off.",
+                )
+        names = variables(expr)
+        scalars = [n for n in names if n not in given and n not in self.letters]
+        for name in scalars:
+            close = nearest(name, [other for other in given if other not in names])
+            if close:
+                raise InputError(
+                    f"{abridged(name)} has no shape, and --shape names {close}, which is not there",
+                    place=next(n.place for n in used if isinstance(n, Name) and n.name == name),
+                )
+            given[name] = ()
+        if scalars:
+            are = "is taken as a number" if len(scalars) == 1 else "are taken as numbers"
+            self.notes.append(f"{', '.join(scalars)} {are}; --shape gives letters other shapes")
+        unused = [name for name in shapes if name not in names]
+        if unused:
+            self.notes.append(f"{', '.join(unused)} of --shape does not occur")
+        return {name: given[name] for name in (*shapes, *scalars) if name not in unused}
+
+    def _own(self, expr: Expr) -> tuple[str, ...]:
+        return tuple(name for name in variables(expr) if name not in self.letters)
+
+    def _known(self, name: str) -> str:
+        if name in self.shapes:
+            return name
+        if name in self.letters:
+            raise InputError(f"{name} is a size, and nothing can be derived by it")
+        close = nearest(name, self.shapes)
+        raise InputError(
+            f"{abridged(name)} does not occur in the expression",
+            mend=f"Did you mean {close}?" if close else f"There are {', '.join(self.shapes)}.",
+        )
+
+    def _take_vector(self, vector: str) -> None:
+        if len(self.wrt) != 1:
+            raise InputError("a Hessian-vector product is by one variable", mend="Name one by --wrt.")
+        shape = self.shapes[self.wrt[0]]
+        if not vector.isidentifier() or vector in self.letters:
+            raise InputError(f"{abridged(vector)} is not a variable's name")
+        if self.shapes.setdefault(vector, shape) != shape:
+            raise InputError(
+                f"{vector} is {shown(self.shapes[vector])} and {self.wrt[0]} is {shown(shape)}",
+                mend="A Hessian is multiplied by something of the variable's shape.",
+            )
+
+    def _check_symmetric(self, name: str, shape: Shape) -> None:
+        if len(shape) != 2 or shape[0] != shape[1]:
+            raise InputError(f"{name} is {shown(shape)}, and only a square matrix is symmetric")
+        if name in self.wrt:
+            raise InputError(
+                f"{name} cannot be symmetric and derived by at once",
+                mend="The gradient by a symmetric matrix depends on the convention.",
+            )
+
+    # -- derivatives --------------------------------------------------------------------------
+
+    def derivation(self, output: Node | None = None, wrt: Sequence[str] | None = None) -> Derivation:
+        """The gradients of the expression, or of another node of the graph."""
+        by = [self.nodes[name] for name in (self.wrt if wrt is None else wrt)]
+        return Derivation(self.graph, output or self.output, by, self.nodes)
+
+    # -- numbers ------------------------------------------------------------------------------
+
+    def value(self, values: Mapping[str, Any]) -> Any:
+        """The expression as it was typed, at a point."""
+        return evaluate(self.expr, values)
+
+    @cached_property
+    def points(self) -> list[Point]:
+        """Random points at which the expression is defined."""
+        found = []
+        for seed in range(POINTS):
+            point = draw(self.shapes, self.reader.targets, self.letters, self._tried, seed)
+            for name in self.symmetric:
+                matrix = point.variables[name]
+                point.variables[name] = (matrix + matrix.T) / 2
+            found.append(point)
+        return found
+
+    def _tried(self, values: Mapping[str, Any]) -> Any:
+        """The value and all that goes into it, in one row: all must be finite."""
+        whole = self.value(values)
+        work = Values(values)
+        work.of(self.output)
+        inner = [np.ravel(part) for part in work.known.values()]
+        return np.concatenate([np.ravel(whole), *inner])
+
+    def reading_error(self) -> float:
+        """How far the graph's value is from that of the typed expression."""
+        return max(
+            check.error(Values(point.values).of(self.output), self.value(point.values))
+            for point in self.points
+        )
+
+    def first_error(self, name: str, formula: Sequence[Array]) -> float:
+        """How far a formula, evaluated at the points, is from the derivative by a variable."""
+        random = np.random.default_rng(1)
+        return max(
+            check.first_error(
+                self.value, point.values, name, value, random, few=24 if not number else 0
+            )
+            for number, (point, value) in enumerate(zip(self.points, formula, strict=True))
+        )
+
+    def second_error(self, names: tuple[str, str], formula: Sequence[Array]) -> float:
+        """The same for a second derivative; at the first point only."""
+        random = np.random.default_rng(1)
+        return check.second_error(
+            self.value, self.points[0].values, names, formula[0], random
+        )
+
+    def engine_error(self, formulas: Mapping[str, Array]) -> tuple[float, list[str]] | None:
+        """How far formulas at the first point are from the engine's gradients, and by what.
+
+        None where no part of the expression is a net.
+        """
+        from dlcalc.symbolic.matrix.engine_route import find, gradients
+
+        net = None if self.output.rank else find(self.expr, self.shapes)
+        if net is None:
+            return None
+        found = gradients(net, self.shapes, self.points[0].values)
+        common = [name for name in formulas if name in found]
+        if not common:
+            return None
+        return max(check.error(found[name], formulas[name], 1e-6) for name in common), common
+
+    def difference_error(self, name: str, formula: Array) -> float:
+        """How far a formula is from central differences of real numbers, in one direction."""
+        values = self.points[0].values
+        direction = np.random.default_rng(3).uniform(-1.0, 1.0, np.shape(values[name]))
+        expected = check.difference(self.value, values, name, direction)
+        return check.error(check.applied(formula, direction), expected, 1e-3)
+
+    def product_error(self, name: str, vector: str, formula: Sequence[Array]) -> float:
+        """The same for the Hessian times a vector."""
+        random = np.random.default_rng(1)
+        values = self.points[0].values
+        pairs = []
+        for direction in check.directions(np.shape(values[name]), random, 6):
+            found = check.applied(formula[0], direction)
+            expected = check.second(self.value, values, (name, name), direction, values[vector])
+            pairs.append((found, expected))
+        return check.joint(pairs, 1e-4)
+

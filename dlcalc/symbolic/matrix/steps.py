@@ -1,0 +1,112 @@
+"""The steps of a derivation as text, each checked by itself.
+
+The derivative of the output by a step is held against that of the graph's own
+value, with the step's value moved a hair: so the first rule that is wrong is the
+first step that is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from dlcalc.expr.tree import Expr, written
+from dlcalc.symbolic.matrix import check
+from dlcalc.symbolic.matrix.chain import NoMatrixForm
+from dlcalc.symbolic.matrix.derive import Derivation, Slope
+from dlcalc.symbolic.matrix.evaluate import Array, evaluate
+from dlcalc.symbolic.matrix.graph import Node, Shape
+from dlcalc.symbolic.matrix.index_form import IndexWriter
+from dlcalc.symbolic.matrix.index_read import evaluate_entries
+from dlcalc.symbolic.matrix.matrix_form import Writer
+from dlcalc.symbolic.matrix.numeric import Values
+from dlcalc.symbolic.matrix.points import Point
+from dlcalc.symbolic.matrix.views import reread
+
+#: Steps of no more entries are checked entry by entry.
+_FEW = 12
+
+
+class Told(NamedTuple):
+    """A step: its name, its indices if it is written over them, its text, its rules."""
+
+    name: str
+    at: tuple[str, ...]
+    text: str
+    shape: Shape
+    rules: tuple[str, ...] = ()
+    #: What it is the derivative by; empty for a step of the expression itself.
+    by: str = ""
+    error: float | None = None
+
+
+class Teller:
+    """Writes the steps of a derivation of ``output``, and checks them at a point."""
+
+    def __init__(
+        self, derivation: Derivation, variables: Mapping[str, Node], point: Point
+    ) -> None:
+        self.derivation = derivation
+        self.point = point
+        self.writer = Writer(derivation.graph)
+        sizes = [size for node in variables.values() for size in node.shape]
+        self.indices = IndexWriter(derivation.graph, variables, sizes)
+        self.base = Values(point.values)
+        self.values: dict[str, Any] = point.values
+        for step in derivation.steps:
+            self.values[str(step.symbol.data)] = self.base.of(step.node)
+
+    def forward(self) -> list[Told]:
+        """The steps of the expression, from the variables to the output."""
+        return [
+            self._told(str(step.symbol.data), step.meaning) for step in self.derivation.steps
+        ]
+
+    def body(self, name: str) -> Told:
+        """The output in terms of the last steps."""
+        return self._told(name, self.derivation.body)
+
+    def back(self) -> list[Told]:
+        """The derivatives by the steps, from the output to the variables."""
+        found = []
+        for slope in self.derivation.slopes:
+            name = str(slope.symbol.data) if slope.symbol is not None else ""
+            told = self._told(name, slope.meaning)
+            value = self._value(told, slope.meaning)
+            if name:
+                self.values[name] = value
+            by = str(slope.by.data)
+            found.append(
+                told._replace(rules=slope.rules, by=by, error=self._error(slope, value))
+            )
+        return found
+
+    def _told(self, name: str, node: Node) -> Told:
+        try:
+            return Told(name, (), written(self.writer.expr(node)), node.shape)
+        except NoMatrixForm:
+            at = self.indices.indices(node.shape)
+            return Told(name, at, written(self.indices.expr(node, at)), node.shape)
+
+    def _value(self, told: Told, node: Node) -> Array:
+        """The value of a step's own text."""
+        if not told.at:
+            expr: Expr = reread(self.writer.expr(node))
+            return np.asarray(evaluate(expr, self.values))
+        sides = {letter: self.point.side(size) for letter, size in self.indices.sizes.items()}
+        values = dict(self.values)
+        for name, (at, expr) in self.indices.definitions.items():
+            values[name] = evaluate_entries(written(expr), at, values, sides)
+        return np.asarray(evaluate_entries(told.text, told.at, values, sides))
+
+    def _error(self, slope: Slope, formula: Array) -> float:
+        output, node = self.derivation.output, slope.node
+        base = self.base.of(node)
+        random = np.random.default_rng(2)
+
+        def moved(values: Any) -> Any:
+            return Values(self.point.values, {node: values["moved"]}).of(output)
+
+        return check.first_error(moved, {"moved": base}, "moved", formula, random, few=_FEW)
