@@ -22,6 +22,8 @@ def grad(
     order: int = 1,
     hessian: bool = False,
     jacobian: bool = False,
+    hvp: str = "",
+    symmetric: str = "",
     at_kink: str = "",
     view: str = "",
     code: str = "",
@@ -49,14 +51,21 @@ def grad(
 
         if expressions:
             raise InputError("--net derives a network, so an expression has no use beside it")
+        others = {"shape": shape, "hessian": hessian, "jacobian": jacobian, "hvp": hvp}
+        others |= {"symmetric": symmetric, "at-kink": at_kink, "order": order != 1}
+        unused = [name for name, given in others.items() if given]
+        if unused:
+            raise InputError(f"--{unused[0]} is for expressions, and --net derives a network")
         return grad_net(
             net,
-            wrt=named(wrt),
+            wrt=names,
             activation=activation,
             loss=loss,
             unit=unit,
             at=at,
             view=view,
+            code=code,
+            latex=latex,
             steps=steps,
         )
     if activation or loss:
@@ -66,7 +75,28 @@ def grad(
         raise InputError("there is no expression", mend="Give one, as in 'sigmoid(w*x + b)'.")
     parsed = [parse(text) for text in expressions]
     if shape or any(map(of_matrices, parsed)):
-        raise InputError("gradients of matrices are not there yet")
+        from dlcalc.answers.grad_matrix import grad_matrix
+
+        return grad_matrix(
+            parsed,
+            names,
+            shape=shape,
+            at=at,
+            order=order,
+            hessian=hessian,
+            jacobian=jacobian,
+            hvp=hvp,
+            symmetric=symmetric,
+            at_kink=at_kink,
+            view=view,
+            code=code,
+            latex=latex,
+            verify=verify,
+            steps=steps,
+        )
+    if hvp or symmetric:
+        given = "--hvp" if hvp else "--symmetric"
+        raise InputError(f"{given} is for vectors and matrices", mend="Give shapes: --shape X=nxd.")
     from dlcalc.answers.grad_scalar import grad_scalar
 
     return grad_scalar(

@@ -155,7 +155,10 @@ class _Asked:
         if self.second or not self._is_long(whole):
             return Views(problem.graph, problem.nodes, [], whole)
         definitions, results = self._named(whole)
-        nodes = {**problem.nodes, **{e.name: problem.graph.variable(e.name, e.node.shape) for e in definitions}}
+        nodes = {
+            **problem.nodes,
+            **{e.name: problem.graph.variable(e.name, e.node.shape) for e in definitions},
+        }
         return Views(problem.graph, nodes, definitions, results)
 
     def _is_long(self, whole: list[Entry]) -> bool:
@@ -187,8 +190,7 @@ class _Asked:
             for symbol, node in zip(kept, nodes, strict=False)
         ]
         results = [
-            entry._replace(node=node)
-            for entry, node in zip(whole, nodes[len(kept) :], strict=True)
+            entry._replace(node=node) for entry, node in zip(whole, nodes[len(kept) :], strict=True)
         ]
         return definitions, results
 
@@ -275,7 +277,9 @@ class _Asked:
 
     def _findings(self, views: Views) -> Iterator[Finding]:
         points = self.problem.points
-        forms = {"matrix": [views.matrix_values(point) for point in points]} if views.is_matrix else {}
+        forms = (
+            {"matrix": [views.matrix_values(point) for point in points]} if views.is_matrix else {}
+        )
         forms["index"] = [views.index_values(point) for point in points]
         forms["code"] = [views.code_values(point) for point in points]
         main = next(iter(forms.values()))
@@ -429,9 +433,7 @@ class _Story:
                 worst = max(worst, told.error or 0.0)
                 if told.error is not None and told.error > TOLERANCE:
                     symbol = f"d{head}/d{told.by}"
-                    sentence = (
-                        f"{symbol} = {told.text}, by {_rules(told)}, is off by {_size_of(told.error)}"
-                    )
+                    sentence = f"{symbol} = {told.text}, by {_rules(told)}, is off by {_size_of(told.error)}"
                     yield Finding("a step", False, sentence, {"step": symbol, "error": told.error})
                     return
         yield Finding(
@@ -478,9 +480,7 @@ def _kind(node: Node) -> str:
     return {1: "vector", 2: "matrix"}.get(node.rank, "tensor") + f" of {_shape_text(node.shape)}"
 
 
-def _forms(
-    views: Views, view: str, code: str, latex: bool
-) -> tuple[list[str], dict[str, str]]:
+def _forms(views: Views, view: str, code: str, latex: bool) -> tuple[list[str], dict[str, str]]:
     """The forms that were asked for, by name."""
     found: dict[str, str] = {}
     if view in ("matrix", "all"):
@@ -505,7 +505,9 @@ def _forms(
 
         if views.is_matrix:
             found["latex"] = "\n".join(
-                latex_of(expr) for expr in views.matrices[len(views.definitions):] if expr is not None
+                latex_of(expr)
+                for expr in views.matrices[len(views.definitions) :]
+                if expr is not None
             )
     return list(found), found
 

@@ -53,6 +53,8 @@ def grad_net(
     unit: int = 0,
     at: str = "",
     view: str = "",
+    code: str = "",
+    latex: bool = False,
     steps: bool = True,
 ) -> GradResult:
     """Back-propagation through a net under a loss, verified on numbers.
@@ -80,12 +82,16 @@ def grad_net(
     def checker(seed: int = 0) -> Checker:
         return Checker(equations, asked.rule, asked.net, sizes, seed)
 
-    asking = _Question(asked, equations, checker, unit, at, view, steps)
+    asking = _Question(asked, equations, checker, unit, at, steps)
     if wrt and all("[" in text for text in wrt):
-        return asking.units(wrt)
+        if view or code:
+            raise InputError(
+                "the chain to a weight has one form", mend="Leave out --view and --code."
+            )
+        return asking.units(wrt, latex)
     if unit:
         raise InputError("--unit is for the chain to one weight", mend="Name it: --wrt 'w[2,1,1]'.")
-    return asking.whole(wrt)
+    return asking.whole(wrt, view, code, latex)
 
 
 def _asked(net: str, activation: str, loss: str) -> _Asked:
@@ -173,11 +179,10 @@ class _Question:
         checker: Any,
         unit: int,
         at: str,
-        view: str,
         steps: bool,
     ) -> None:
         self.asked, self.equations, self.make = asked, equations, checker
-        self.unit, self.at, self.view, self.steps = unit, at, view, steps
+        self.unit, self.at, self.steps = unit, at, steps
         self.checker: Checker = checker()
         if at:
             from dlcalc.answers.net_numbers import numbers
@@ -202,7 +207,7 @@ class _Question:
             ),
         ]
 
-    def whole(self, wrt: Sequence[str]) -> GradResult:
+    def whole(self, wrt: Sequence[str], view: str, code: str, latex: bool) -> GradResult:
         """All equations, and the gradients of tensors."""
         proof = self.checker.proof()
         tensors = [letter for block in self.equations.blocks for letter in block.tensors]
@@ -232,8 +237,14 @@ class _Question:
                 more, finding = _through_time(block, proof)
                 steps, found = [*steps, *more], [*found, finding]
         answers = [self._tensor(letter, form, proof) for letter in chosen]
-        views = self._views(proof)
-        shown = [name for name in views if self.view in (name, "all")]
+        views = self._views(proof, code, latex)
+        asked = [code and "code", latex and "latex", *(views if view == "all" else [view])]
+        shown = [name for name in views if name in asked]
+        if view and view not in (*views, "all"):
+            raise InputError(
+                "this net has no matrix form: its layers are told by indices",
+                mend="Take --view index.",
+            )
         return GradResult(
             self.question(wrt),
             answers,
@@ -254,8 +265,8 @@ class _Question:
         value = proof.values[line.symbol].tolist() if self.at else None
         return Answer(symbol, getattr(line.text, form), shape, value)
 
-    def _views(self, proof: Proof) -> dict[str, str]:
-        from dlcalc.symbolic.network.code import numpy_code
+    def _views(self, proof: Proof, language: str, latex: bool) -> dict[str, str]:
+        from dlcalc.symbolic.network.code import code
 
         lines = self.equations.lines
         views = {"index": "\n".join(f"{line.target} = {line.text.entries}" for line in lines)}
@@ -265,7 +276,9 @@ class _Question:
                 f"{line.symbol} = {getattr(line.text, form)}" for line in lines
             )
         sizes = {name: array.shape for name, array in proof.values.items()}
-        views["code"] = numpy_code(self.equations, sizes)
+        views["code"] = code(self.equations, sizes, "torch" if language == "torch" else "numpy")
+        if latex:
+            views["latex"] = _in_latex([(line.symbol, getattr(line.text, form)) for line in lines])
         return views
 
     def _findings(self, proof: Proof) -> list[Finding]:
@@ -288,7 +301,7 @@ class _Question:
             found.append(Finding("views", proof.matrix <= proof.engine_bound, sentence, document))
         return found
 
-    def units(self, wrt: Sequence[str]) -> GradResult:
+    def units(self, wrt: Sequence[str], latex: bool) -> GradResult:
         """Chains of partial derivatives, one for each weight or unit."""
         from dlcalc.symbolic.network.chain import Units
         from dlcalc.symbolic.network.values import Point
@@ -304,13 +317,17 @@ class _Question:
             answers.append(answer)
             steps += links
             findings += found
-        forward = [] if units.many(1) and not self.at else self._forward(units, point)
+        views = {}
+        if latex:
+            views["latex"] = _in_latex([(answer.symbol, answer.text) for answer in answers])
         return GradResult(
             self.question(wrt),
             answers,
-            [*forward, *dict.fromkeys(steps)],
+            [*self._forward(units, point), *dict.fromkeys(steps)],
             findings,
             heading=self.heading(),
+            views=views,
+            shown=list(views),
             show_steps=self.steps,
             compare=self._comparison(wrt[0], units) if len(wrt) == 1 else None,
             notes=self.asked.notes,
@@ -382,6 +399,28 @@ class _Question:
         """The point that was given, and random ones."""
         own = [self.checker] if self.at else []
         return [*own, *[self.make(seed) for seed in range(1, _POINTS + 1)]]
+
+
+def _in_latex(lines: list[tuple[str, str]]) -> str:
+    """Equations in LaTeX, one a line. Raises `InputError` where one has no matrix form."""
+    from dlcalc.expr.latex import latex
+    from dlcalc.expr.parse import parse as parse_expr
+
+    if not all(text for _, text in lines):
+        raise InputError("this net has no matrix form to be written in LaTeX")
+    return "\n".join(f"{_symbol(symbol)} = {latex(parse_expr(text))}" for symbol, text in lines)
+
+
+def _symbol(symbol: str) -> str:
+    """The left side of an equation in LaTeX: dW3 is a derivative of E."""
+    from dlcalc.expr.latex import latex
+    from dlcalc.expr.parse import parse as parse_expr
+
+    name = symbol.removeprefix("dE/d")
+    if name == symbol and re.fullmatch(r"d(?!elta).+", symbol):
+        name = symbol[1:]
+    shown = latex(parse_expr(name))
+    return shown if name == symbol else rf"\frac{{\partial E}}{{\partial {shown}}}"
 
 
 def _through_time(block: Any, proof: Proof) -> tuple[list[Step], Finding]:

@@ -18,6 +18,8 @@ _OPTIONS = (
     click.option("--order", type=int, default=1, metavar="N", help="Give the N-th derivative."),
     click.option("--hessian", is_flag=True, help="Give all second derivatives."),
     click.option("--jacobian", is_flag=True, help="Give the derivatives as one matrix."),
+    click.option("--hvp", metavar="V", default="", help="The Hessian times a vector V."),
+    click.option("--symmetric", metavar="A", default="", help="Matrices that equal their A.T."),
     click.option(
         "--at-kink",
         type=click.Choice(["left", "middle", "right"]),
@@ -58,6 +60,9 @@ def _options(function: Any) -> Any:
     "dlcalc grad 'tanh(x)' --expect '1/cosh(x)^2'",
     "dlcalc grad 'relu(x)' --at x=0 --at-kink right",
     "dlcalc grad 'silu(x)' --code torch -q",
+    "dlcalc grad 'sum((X@w - y)^2)' --wrt w --shape X=nxd,w=d,y=n",
+    "dlcalc grad --net 2-2-2 --wrt 'w[3,1,1]' --at notes",
+    "dlcalc grad --net 'dense:32 relu dense:2' --loss cross-entropy",
     formulas=True,
 )
 @click.argument("expressions", nargs=-1, type=click.UNPROCESSED, metavar="EXPR...")

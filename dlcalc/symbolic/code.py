@@ -1,96 +1,68 @@
-"""Expressions as NumPy source that stands by itself: ``import numpy as np`` and it runs."""
+"""Expressions as source that stands by itself: NumPy or PyTorch, from one table of both."""
 
 from __future__ import annotations
 
+from typing import Literal
+
 from dlcalc.errors import InputError
-from dlcalc.expr.tree import ATOM, PRODUCT, SUM, Call, Expr, Writer
+from dlcalc.expr.tree import ATOM, Call, Expr, Writer
+from dlcalc.symbolic.matrix.codes import CALLS, EACH, Row
 
-#: Functions that NumPy has, under its name.
-_SAME = frozenset(
-    [
-        "exp",
-        "log",
-        "log1p",
-        "expm1",
-        "sqrt",
-        "abs",
-        "sign",
-        "sin",
-        "cos",
-        "tan",
-        "sinh",
-        "cosh",
-        "tanh",
-        "outer",
-        "sum",
-        "mean",
-        "dot",
-    ]
-)
-#: Other functions as NumPy text of their arguments, and how tightly that binds.
-_MADE: dict[str, tuple[str, int]] = {
-    "sigmoid": ("1/(1 + np.exp(-({0})))", PRODUCT),
-    "relu": ("np.maximum({0}, 0)", ATOM),
-    "leaky_relu": ("np.where({0} > 0, {0}, {1}*({0}))", ATOM),
-    "elu": ("np.where({0} > 0, {0}, {1}*np.expm1(np.minimum({0}, 0)))", ATOM),
-    "selu": (
-        "1.0507009873554805*np.where({0} > 0, {0}, "
-        "1.6732632423543772*np.expm1(np.minimum({0}, 0)))",
-        PRODUCT,
-    ),
-    "silu": ("({0})/(1 + np.exp(-({0})))", PRODUCT),
-    "gelu": ("({0})*(1 + np.vectorize(math.erf)(({0})/np.sqrt(2)))/2", PRODUCT),
-    "erf": ("np.vectorize(math.erf)({0})", ATOM),
-    "softplus": ("np.logaddexp(0, {0})", ATOM),
-    "softsign": ("({0})/(1 + np.abs({0}))", PRODUCT),
-    "hardtanh": ("np.clip({0}, -1, 1)", ATOM),
-    "heaviside": ("np.heaviside({0}, {1})", ATOM),
-    "max": ("np.maximum({0}, {1})", ATOM),
-    "min": ("np.minimum({0}, {1})", ATOM),
-    "softmax": (
-        "np.exp({0} - np.max({0}, {axis}, keepdims=True))"
-        "/np.sum(np.exp({0} - np.max({0}, {axis}, keepdims=True)), {axis}, keepdims=True)",
-        PRODUCT,
-    ),
-    "log_softmax": (
-        "{0} - np.max({0}, {axis}, keepdims=True)"
-        " - np.log(np.sum(np.exp({0} - np.max({0}, {axis}, keepdims=True)), {axis},"
-        " keepdims=True))",
-        SUM,
-    ),
-}
-_DEFAULTS = {"leaky_relu": "0.01", "elu": "1", "heaviside": "0.5"}
+Language = Literal["numpy", "torch"]
+#: What an argument is where it is left out.
+_DEFAULTS = {"leaky_relu": "0.01", "elu": "1", "heaviside": "0.5", "huber": "1"}
+_LAST = ("softmax", "log_softmax")
 
 
-def numpy_text(expr: Expr) -> str:
-    """An expression as NumPy source.
+def source(expr: Expr, language: Language = "numpy") -> str:
+    """An expression as source.
 
     Raises `InputError` for a function that has none here.
 
     >>> from dlcalc.expr.parse import parse
-    >>> numpy_text(parse("(W.T@delta)*sigmoid(z)^2"))
-    '(W.T @ delta)*(1/(1 + np.exp(-(z))))**2'
+    >>> source(parse("(W.T@delta)*relu(z)^2"))
+    '(W.T @ delta)*np.maximum(z, 0)**2'
+    >>> source(parse("sum(delta, axis=0)"), "torch")
+    'torch.sum(delta, dim=0)'
     """
-    return _NumPy().text(expr)
+    return _Source(language).text(expr)
 
 
-class _NumPy(Writer):
-    """The dialect of NumPy."""
+class _Source(Writer):
+    """The dialect of NumPy or PyTorch."""
 
     spaced = "+-@"
 
+    def __init__(self, language: Language) -> None:
+        self.torch = language == "torch"
+
     def name(self, name: str) -> str:
-        return "np.pi" if name == "pi" else name
+        return ("torch.pi" if self.torch else "np.pi") if name == "pi" else name
 
     def call(self, expr: Call) -> tuple[str, int]:
         function, axis = expr.function, expr.axis
-        texts = [self.text(argument) for argument in expr.arguments]
-        if function in _SAME:
-            tail = "" if axis is None else f", axis={axis}"
-            return f"np.{function}({', '.join(texts)}{tail})", ATOM
-        if function not in _MADE:
-            raise InputError(f"{function} has no line of NumPy here", place=expr.place)
-        template, level = _MADE[function]
-        if len(texts) < 2 and function in _DEFAULTS:
-            texts.append(_DEFAULTS[function])
-        return template.format(*texts, axis=f"axis={-1 if axis is None else axis}"), level
+        plain = [self.text(argument) for argument in expr.arguments]
+        if function in ("outer", "mean"):
+            tail = "" if axis is None else f", {'dim' if self.torch else 'axis'}={axis}"
+            return f"{'torch' if self.torch else 'np'}.{function}({', '.join(plain)}{tail})", ATOM
+        row = _row(expr)
+        bound = [self.inside(argument, ATOM) for argument in expr.arguments]
+        if function in _DEFAULTS and len(plain) < (3 if function == "huber" else 2):
+            plain.append(_DEFAULTS[function])
+            bound.append(_DEFAULTS[function])
+        letters = dict(zip("ABC", bound, strict=False))
+        template = row.torch if self.torch else row.numpy
+        return template.format(*plain, axis=-1 if axis is None else axis, **letters), row.level
+
+
+def _row(expr: Call) -> Row:
+    """The line of the table for a call."""
+    function, axis = expr.function, expr.axis
+    if function == "sum" and axis is None:
+        return CALLS["total"]
+    reduces = axis is not None or function in _LAST or len(expr.arguments) == 1
+    if function in EACH and not (function in CALLS and reduces):
+        return EACH[function]
+    if function in CALLS:
+        return CALLS[function]
+    raise InputError(f"{function} has no line of code here", place=expr.place)

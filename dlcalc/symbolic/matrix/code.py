@@ -116,9 +116,7 @@ def code_of(
 
 
 class _Writer:
-    def __init__(
-        self, graph: Graph, roots: Iterable[Node], variables: Mapping[str, Node]
-    ) -> None:
+    def __init__(self, graph: Graph, roots: Iterable[Node], variables: Mapping[str, Node]) -> None:
         self.graph = graph
         self.uses = uses(roots)
         self.variables = variables
@@ -332,9 +330,7 @@ class _Writer:
             return _binary("@", a, b)
         return None
 
-    def _einsum(
-        self, node: Node, pieces: Sequence[tuple[Piece, Spec]], unused: list[int]
-    ) -> Piece:
+    def _einsum(self, node: Node, pieces: Sequence[tuple[Piece, Spec]], unused: list[int]) -> Piece:
         letter = dict(enumerate(_LETTERS))
         specs = ["".join(letter[i] for i in spec) for _, spec in pieces]
         args = [piece for piece, _ in pieces]
@@ -425,9 +421,7 @@ def _applied(row: Row, args: Sequence[Piece], axis: Any = None) -> Piece:
     """A row of the table at its operands: {0} stands where commas end it, {A} where anything may."""
     texts = []
     for kind, template in enumerate((row.numpy, row.torch)):
-        names = {
-            key: arg.inside(ATOM)[kind] for key, arg in zip("ABC", args, strict=False)
-        }
+        names = {key: arg.inside(ATOM)[kind] for key, arg in zip("ABC", args, strict=False)}
         plain = [arg[kind] for arg in args]
         texts.append(template.format(*plain, **names, axis=axis, all=", ".join(map(str, plain))))
     function = row.run

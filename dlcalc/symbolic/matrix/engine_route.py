@@ -61,9 +61,7 @@ def find(expr: Expr, shapes: Mapping[str, Shape]) -> Net | None:
     return None
 
 
-def gradients(
-    net: Net, shapes: Mapping[str, Shape], values: Mapping[str, Any]
-) -> dict[str, Array]:
+def gradients(net: Net, shapes: Mapping[str, Shape], values: Mapping[str, Any]) -> dict[str, Array]:
     """The gradients of a scalar expression by the net's weights and input, by the engine."""
     from dlcalc.engine.program import Program
     from dlcalc.errors import Source

@@ -221,7 +221,9 @@ class Graph:
         common = _content([factor for factor, _ in left])
         if len(left) == 1:
             return self.scale(left[0][0], left[0][1])
-        data = tuple([plain(Fraction(factor) / common) if common != 1 else factor for factor, _ in left])
+        data = tuple(
+            [plain(Fraction(factor) / common) if common != 1 else factor for factor, _ in left]
+        )
         args = tuple([node for _, node in left])
         order = frozenset(zip(data, args, strict=True))
         total = self._node("add", args, data, shape, order)
@@ -648,7 +650,10 @@ class _Product:
                 if power > -1 or other.kind != "product":
                     continue
                 axes = _summed(other, node)
-                if axes is None or tuple([i for k, i in enumerate(spec) if k not in axes]) != places:
+                if (
+                    axes is None
+                    or tuple([i for k, i in enumerate(spec) if k not in axes]) != places
+                ):
                     continue
                 softmax = self.graph.call("softmax", node.args, axes, node.shape)
                 found[node, spec] -= 1
@@ -663,7 +668,10 @@ class _Product:
             if node.kind != "call" or node.data[0] != "softmax":  # type: ignore[index]
                 continue
             own = [spec[axis] for axis in node.data[1]]  # type: ignore[index]
-            elsewhere = [*self.out, *[i for other in self.factors if other is not pair for i in other[1]]]
+            elsewhere = [
+                *self.out,
+                *[i for other in self.factors if other is not pair for i in other[1]],
+            ]
             if all(spec.count(i) == 1 and i not in elsewhere for i in own):
                 self.factors = [other for other in self.factors if other is not pair]
                 for index in own:

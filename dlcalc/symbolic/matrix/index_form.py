@@ -217,9 +217,7 @@ class IndexWriter:
         return name
 
 
-def _times(
-    coefficient: Rational, above: list[Expr], below: list[Expr], body: Expr | None
-) -> Expr:
+def _times(coefficient: Rational, above: list[Expr], below: list[Expr], body: Expr | None) -> Expr:
     """A product of factors over others, with a number in front."""
     value = tidy(coefficient)
     factors = [*above, *([body] if body is not None else [])]

@@ -99,7 +99,9 @@ class _Entries:
         numbers = [scope.index(letter) for letter in letters]
         kept = sorted(set(numbers))
         found = np.einsum(tensor, numbers, kept)
-        return found.reshape([self.sides[scope[axis]] if axis in kept else 1 for axis in range(len(scope))])
+        return found.reshape(
+            [self.sides[scope[axis]] if axis in kept else 1 for axis in range(len(scope))]
+        )
 
 
 def _letters(places: ast.expr) -> tuple[str, ...]:

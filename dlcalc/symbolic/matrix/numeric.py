@@ -21,9 +21,7 @@ class Values:
     ``values`` are arrays by name, and numbers for the letters of sizes.
     """
 
-    def __init__(
-        self, values: Mapping[str, Any], fixed: Mapping[Node, Any] | None = None
-    ) -> None:
+    def __init__(self, values: Mapping[str, Any], fixed: Mapping[Node, Any] | None = None) -> None:
         self.values = values
         #: All nodes that have been evaluated.
         self.known: dict[Node, Any] = dict(fixed or {})
@@ -77,7 +75,9 @@ class Values:
         out = [axis for axis in range(node.rank) if axis in used]
         text = ",".join("".join(_LETTERS[i] for i in spec) for spec in specs)
         text += "->" + "".join(_LETTERS[i] for i in out)
-        sides = {i: n for spec, a in zip(specs, args, strict=True) for i, n in zip(spec, np.shape(a))}
+        sides = {
+            i: n for spec, a in zip(specs, args, strict=True) for i, n in zip(spec, np.shape(a))
+        }
         steps = float(np.prod([float(side) for side in sides.values()]))
         found = np.einsum(text, *args, optimize=len(args) > 2 and steps > _PLANNED)
         found = float(coefficient) * found

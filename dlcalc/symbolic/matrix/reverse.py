@@ -101,8 +101,6 @@ def between(output: Node, targets: Set[Node]) -> set[Node]:
     return {node for node, does in depends.items() if does}
 
 
-
-
 def _add(work: Pass, node: Node, adjoint: Node, alive: Set[Node]) -> Found:
     scale = work.graph.scale
     return "sum", [(term, scale(factor, adjoint)) for factor, term in terms(node) if term in alive]

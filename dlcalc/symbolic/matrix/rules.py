@@ -51,10 +51,7 @@ RULES: dict[str, Rule] = {
     ),
     "selu": Rule(
         "selu",
-        (
-            f"{SELU_SCALE}*(heaviside(x, 0)"
-            f" + {SELU_ALPHA}*exp(min(x, 0))*(1 - heaviside(x, 0)))",
-        ),
+        (f"{SELU_SCALE}*(heaviside(x, 0) + {SELU_ALPHA}*exp(min(x, 0))*(1 - heaviside(x, 0)))",),
     ),
     "gelu": Rule("gelu", ("(1 + erf(x/sqrt(2)))/2 + x*exp(-x**2/2)/sqrt(2*pi)",)),
     "silu": Rule("silu", ("sigmoid(x)*(1 + x*(1 - sigmoid(x)))",)),

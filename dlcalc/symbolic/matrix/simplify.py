@@ -154,9 +154,7 @@ class _Simplifier:
             return whole
         if len(set(spec)) < len(spec):
             return whole
-        return [
-            (factor, (*spec, *places) if places else ()) for factor, places in _deferred(inner)
-        ]
+        return [(factor, (*spec, *places) if places else ()) for factor, places in _deferred(inner)]
 
     # -- multiplied out -----------------------------------------------------------------------
 
@@ -171,12 +169,14 @@ class _Simplifier:
             others = factors[:position] + factors[position + 1 :]
             shared = {index for _, places in others for index in places}
             if shared & set(spec):
-                is_better = any(map(_is_awkward, factor.args)) or any(
-                    _cancels(term, spec, others) for term in factor.args
-                ) or (
-                    node.rank == 2
-                    and any(index >= 2 for index in spec)
-                    and any(map(_is_outer, factor.args))
+                is_better = (
+                    any(map(_is_awkward, factor.args))
+                    or any(_cancels(term, spec, others) for term in factor.args)
+                    or (
+                        node.rank == 2
+                        and any(index >= 2 for index in spec)
+                        and any(map(_is_outer, factor.args))
+                    )
                 )
             else:
                 # A sum of terms, some of which do not vary along what is summed over.
@@ -299,9 +299,7 @@ def _deferred(inner: list[Factor]) -> list[Factor]:
     return [(factor, tuple([-1 - index for index in spec])) for factor, spec in inner]
 
 
-def _rejoined(
-    graph: Graph, coefficient: Number, groups: list[list[Factor]], node: Node
-) -> Node:
+def _rejoined(graph: Graph, coefficient: Number, groups: list[list[Factor]], node: Node) -> Node:
     """A product whose factors may be groups: those of an inner product, its indices apart."""
     factors: list[Factor] = []
     fresh = 1 + max([node.rank, *[i for group in groups for _, spec in group for i in spec]])

@@ -1,4 +1,4 @@
-"""Equations as NumPy that runs: for rows of examples by matrix products, else by indices.
+"""Equations as code that runs: for rows of examples by matrix products, else by indices.
 
 The lines need ``import numpy as np`` and arrays of the letters: ``a1`` the
 input, ``y`` the targets, the tensors.
@@ -9,19 +9,33 @@ from __future__ import annotations
 import ast
 import re
 
+from dlcalc.errors import InputError
 from dlcalc.expr.parse import parse
-from dlcalc.symbolic.code import numpy_text
+from dlcalc.symbolic.code import Language, source
 from dlcalc.symbolic.network.equations import Equation, Equations
 from dlcalc.symbolic.network.index import AT, ranges, read, unread
 
 
-def numpy_code(equations: Equations, sizes: dict[str, tuple[int, ...]]) -> str:
-    """The code of a net; ``sizes`` are those of every array."""
+def code(
+    equations: Equations, sizes: dict[str, tuple[int, ...]], language: Language = "numpy"
+) -> str:
+    """The code of a net; ``sizes`` are those of every array.
+
+    Raises `InputError` for PyTorch where the equations have no matrix form.
+    """
     if equations.batch:
         body = "\n".join(
-            f"{line.symbol} = {numpy_text(parse(line.text.batch))}" for line in equations.lines
+            f"{line.symbol} = {source(parse(line.text.batch), language)}"
+            for line in equations.lines
         )
-        return f"{_head(body)}\n# a1 and y have a row for each example.\n{body}"
+        head = _head(body) if language == "numpy" else "import torch\n"
+        return f"{head}\n# a1 and y have a row for each example.\n{body}"
+    if language != "numpy":
+        words = sorted({block.word for block in equations.blocks} - {"dense", "bn"})
+        raise InputError(
+            f"the equations of {', '.join(words)} have code for NumPy alone",
+            mend="Take --code numpy.",
+        )
     body = "\n".join(_line(line, sizes) for line in equations.lines)
     return f"{_head(body)}\n\n{AT}\n\n{body}"
 
@@ -99,7 +113,7 @@ class _Writer:
             return f"np.{kind}({self.of(arguments[0])}, axis={axis}, keepdims=True)"
         # The function of stand-ins first: no letter of an equation is called so.
         stand_ins = [f"argument{number}" for number in range(len(arguments))]
-        plain = numpy_text(parse(f"{name}({', '.join(stand_ins)})"))
+        plain = source(parse(f"{name}({', '.join(stand_ins)})"))
         texts = [self.of(argument) for argument in arguments]
         plain = _STAND_IN.sub(lambda found: _argument(texts[int(found[2])], *found.groups()), plain)
         return plain if plain.endswith(")") and plain.startswith("np.") else f"({plain})"

@@ -12,7 +12,7 @@ import pytest
 from dlcalc.answers.network import load_line
 from dlcalc.nets.trace import trace
 from dlcalc.symbolic.network.check import Checker, Proof
-from dlcalc.symbolic.network.code import numpy_code
+from dlcalc.symbolic.network.code import code as code_of
 from dlcalc.symbolic.network.equations import BACKWARD, GRADIENT, Equations, derive
 from dlcalc.symbolic.network.layers import Text
 from dlcalc.symbolic.network.model import TENSORS, blocks
@@ -88,7 +88,7 @@ def test_a_loss_without_its_short_form() -> None:
 def test_the_code_runs_and_says_the_same(line: str) -> None:
     equations, checker = net_of(line)
     proof = checker.proof()
-    code = numpy_code(equations, {name: a.shape for name, a in proof.values.items()})
+    code = code_of(equations, {name: a.shape for name, a in proof.values.items()})
     space: dict[str, Any] = {name: proof.values[name] for name in checker.given}
     alone = equations.batch and not equations.blocks[0].batched
     if alone:
@@ -97,6 +97,21 @@ def test_the_code_runs_and_says_the_same(line: str) -> None:
     for equation in equations.lines:
         found = np.asarray(space[equation.symbol])
         expected = proof.values[equation.symbol]
+        np.testing.assert_allclose(found.reshape(expected.shape), expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("line", ["3 dense:4 tanh dense:2 softmax", "4 dense:5 bn gelu dense:2"])
+def test_the_code_for_pytorch_says_the_same(line: str) -> None:
+    torch = pytest.importorskip("torch")
+    equations, checker = net_of(line)
+    values = checker.proof().values
+    code = code_of(equations, {name: a.shape for name, a in values.items()}, "torch")
+    space: dict[str, Any] = {name: torch.tensor(values[name]) for name in checker.given}
+    if not equations.blocks[0].batched:
+        space |= {name: space[name][None] for name in ("a1", "y")}
+    exec(code, space)
+    for equation in equations.lines:
+        found, expected = space[equation.symbol].numpy(), values[equation.symbol]
         np.testing.assert_allclose(found.reshape(expected.shape), expected, atol=1e-12)
 
 
