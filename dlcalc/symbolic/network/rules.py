@@ -43,7 +43,7 @@ ACTIVATIONS: dict[str, Activation] = {
         f"heaviside(z, 0)*{_SELU_SCALE} + heaviside(-z, 1)*(a + {_SELU_SCALE}*{_SELU_ALPHA})",
         smooth=False,
     ),
-    "gelu": Activation("gelu(z)", "(1 + erf(z/sqrt(2)))/2 + z*exp(-z**2/2)/sqrt(2*pi)"),
+    "gelu": Activation("gelu(z)", "(1 + erf(z/2**0.5))/2 + z*exp(-z**2/2)/(2*pi)**0.5"),
     "silu": Activation("silu(z)", "sigmoid(z) + a*(1 - sigmoid(z))"),
     "mish": Activation(
         "z*tanh(softplus(z))",
