@@ -1,0 +1,88 @@
+"""``dlcalc grad``: a gradient with every step of its derivation, verified."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from dlcalc.answers.grad_result import GradResult
+from dlcalc.errors import InputError
+from dlcalc.expr.functions import FUNCTIONS
+from dlcalc.expr.parse import parse
+from dlcalc.expr.tree import Binary, Call, Expr, Transpose, walk
+
+#: Functions of two numbers among those that reduce or are of matrices.
+_OF_NUMBERS = {"max": 2, "min": 2, "mse": 2, "mae": 2, "bce": 2, "huber": 2}
+
+
+def grad(
+    *expressions: str,
+    wrt: str | Sequence[str] = (),
+    shape: str = "",
+    at: str = "",
+    order: int = 1,
+    hessian: bool = False,
+    jacobian: bool = False,
+    at_kink: str = "",
+    view: str = "",
+    code: str = "",
+    latex: bool = False,
+    verify: bool = False,
+    net: str = "",
+    activation: str = "",
+    loss: str = "",
+    steps: bool = True,
+) -> GradResult:
+    """The derivative of an expression by variables, step by step.
+
+    ``wrt`` are the variables (all, if none is given), ``shape`` gives letters shapes
+    such as ``X=nxd,w=d`` and derives matrices, ``net`` derives a whole network
+    instead. ``at`` are numbers for the variables, as ``w=0.5,x=2``. Raises `InputError`
+    where an expression cannot be read or derived.
+    """
+    if net:
+        raise InputError("gradients of whole networks are not there yet", mend="Leave out --net.")
+    if not expressions:
+        raise InputError("there is no expression", mend="Give one, as in 'sigmoid(w*x + b)'.")
+    parsed = [parse(text) for text in expressions]
+    if shape or any(map(of_matrices, parsed)):
+        raise InputError("gradients of matrices are not there yet")
+    raise InputError("gradients of numbers are not there yet")
+
+
+def named(wrt: str | Sequence[str]) -> list[str]:
+    """The variables of ``--wrt``, parted by commas outside brackets.
+
+    >>> named("w,w[3,1,1]")
+    ['w', 'w[3,1,1]']
+    """
+    texts = [wrt] if isinstance(wrt, str) else wrt
+    found: list[str] = []
+    for text in texts:
+        level, part = 0, ""
+        for character in f"{text},":
+            level += (character in "([") - (character in ")]")
+            if character == "," and level <= 0:
+                if part.strip():
+                    found.append(part.strip())
+                part = ""
+            else:
+                part += character
+        if part.strip(" ,"):
+            found.append(part.strip(" ,"))
+    return found
+
+
+def of_matrices(expr: Expr) -> bool:
+    """Whether an expression holds what only vectors and matrices have."""
+    return any(map(_of_matrices, walk(expr)))
+
+
+def _of_matrices(node: Expr) -> bool:
+    match node:
+        case Transpose() | Binary("@"):
+            return True
+        case Call(function, arguments, axis):
+            if FUNCTIONS[function].kind == "each":
+                return False
+            return axis is not None or len(arguments) < _OF_NUMBERS.get(function, 9)
+    return False

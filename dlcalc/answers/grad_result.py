@@ -1,0 +1,177 @@
+"""What a derivation came to: its steps, its answer in several views, and what verified it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+from dlcalc.errors import ClaimError
+from dlcalc.result import Block, Finding, Result, Row, meets
+
+
+class Step(NamedTuple):
+    """One line of a derivation: ``symbol = text``, by a rule; ``parts`` are the steps below it."""
+
+    symbol: str
+    rule: str
+    text: str
+    shape: str = ""
+    #: The relative error that its numeric check found; None where nothing could be checked.
+    residual: float | None = None
+    parts: tuple[Step, ...] = ()
+
+    def document(self) -> dict[str, object]:
+        """The step as JSON has it."""
+        document: dict[str, object] = {
+            "symbol": self.symbol,
+            "rule": self.rule,
+            "expression": self.text,
+            "shape": self.shape or None,
+            "residual": self.residual,
+        }
+        if self.parts:
+            document["steps"] = [part.document() for part in self.parts]
+        return document
+
+
+class Answer(NamedTuple):
+    """One derivative: its symbol, its text, its shape, and its numbers at ``--at``."""
+
+    symbol: str
+    text: str
+    shape: str = ""
+    #: A number, or nested lists of them; None without ``--at``.
+    value: object = None
+
+
+class Comparison(NamedTuple):
+    """Whether a claimed gradient is the answer, and how that was told."""
+
+    equal: bool
+    sentence: str
+
+
+class GradResult(Result):
+    """A derivation. Its value is the text of the gradient, or its number at ``--at``."""
+
+    def __init__(
+        self,
+        question: Mapping[str, object],
+        answers: Sequence[Answer],
+        steps: Sequence[Step] = (),
+        findings: Sequence[Finding] = (),
+        *,
+        definitions: Sequence[tuple[str, str]] = (),
+        remarks: Sequence[Row] = (),
+        views: Mapping[str, str] | None = None,
+        shown: Sequence[str] = (),
+        show_steps: bool = True,
+        compare: Callable[[str], Comparison] | None = None,
+        notes: Sequence[str] = (),
+    ) -> None:
+        """``views`` are texts by name, ``shown`` the names of those that were asked for.
+
+        ``definitions`` are the names that the steps use, ``remarks`` rows such as where
+        the gradient has kinks; ``compare`` tells whether a text is the same gradient.
+        """
+        self.question = question
+        self.answers = tuple(answers)
+        self.steps = tuple(steps)
+        self.findings = tuple(findings)
+        self.definitions = tuple(definitions)
+        self.remarks = tuple(remarks)
+        self.views = dict(views or {})
+        self.shown = tuple(shown)
+        self.show_steps = show_steps
+        self.compare = compare
+        self.compared: Comparison | None = None
+        self.notes = tuple(notes)
+        wrong = [finding.failure for finding in self.findings if finding.failure]
+        self.failure = " ".join(wrong)
+        values = [answer.value for answer in self.answers]
+        self.value: object
+        if len(values) == 1 and values[0] is not None:
+            self.value = values[0]
+        else:
+            self.value = "\n".join(answer.text for answer in self.answers)
+
+    def terse(self) -> str:
+        """The view that was asked for, or the numbers at ``--at``, or the gradient."""
+        if len(self.shown) == 1:
+            return self.views[self.shown[0]]
+        return "\n".join(
+            answer.text if answer.value is None else str(answer.value) for answer in self.answers
+        )
+
+    def meets(self, expected: str) -> bool:
+        """Whether a text is an equivalent gradient, or the number at ``--at``.
+
+        Raises `ClaimError`, with a point where they part, if it is not.
+        """
+        if isinstance(self.value, int | float) or self.compare is None:
+            return meets(self.value, expected)
+        self.compared = self.compare(expected)
+        if not self.compared.equal:
+            raise ClaimError(self.compared.sentence)
+        return True
+
+    def blocks(self) -> list[Block]:
+        """Names, steps, views, what verified them, and the gradient last."""
+        found = []
+        if self.show_steps:
+            rows = [
+                Row(("" if number else "let", f"{name} = {text}"))
+                for number, (name, text) in enumerate(self.definitions)
+            ]
+            found += [Block("ll", rows), Block("lll", list(_rows(self.steps)))]
+        for name in self.shown:
+            lines = self.views[name].splitlines()
+            rows = [Row((name if not number else "", line)) for number, line in enumerate(lines)]
+            found.append(Block("ll", rows))
+        rows = [*self.remarks, *(finding.row for finding in self.findings)]
+        if self.compared is not None:
+            rows.append(Row(("expected", self.compared.sentence)))
+        found.append(Block("ll", rows))
+        found.append(Block("ll", [row for answer in self.answers for row in _answer(answer)]))
+        return [block for block in found if block.rows]
+
+    def document(self) -> dict[str, object]:
+        """The question, the tree of steps, the views and the verification."""
+        document: dict[str, object] = dict(self.question)
+        document["gradient"] = [
+            {
+                "symbol": answer.symbol,
+                "expression": answer.text,
+                "shape": answer.shape or None,
+                **({} if answer.value is None else {"value": answer.value}),
+            }
+            for answer in self.answers
+        ]
+        document["definitions"] = [
+            {"symbol": name, "expression": text} for name, text in self.definitions
+        ]
+        document["steps"] = [step.document() for step in self.steps]
+        if self.views:
+            document["views"] = self.views
+        document["verification"] = [
+            {"name": f.name, "passed": f.passed, "sentence": f.sentence, **f.document}
+            for f in self.findings
+        ]
+        if self.notes:
+            document["notes"] = list(self.notes)
+        return document
+
+
+def _rows(steps: Sequence[Step], depth: int = 0) -> list[Row]:
+    rows = []
+    for step in steps:
+        rows.append(Row(("  " * depth + f"{step.symbol} = {step.text}", step.rule, step.shape)))
+        rows += _rows(step.parts, depth + 1)
+    return rows
+
+
+def _answer(answer: Answer) -> list[Row]:
+    rows = [Row((f"{answer.symbol} = {answer.text}", answer.shape), "answer")]
+    if answer.value is not None:
+        rows.append(Row((f"{answer.symbol} = {answer.value}",), "answer"))
+    return rows

@@ -1,0 +1,1 @@
+"""Expressions as people type them: the language of ``grad`` and ``step``."""
