@@ -15,7 +15,7 @@ from dlcalc.charts.region import Example, Plane, ground
 from dlcalc.charts.scale import Scale
 
 WIDTH = 640
-_LEFT, _RIGHT, _TOP, _BELOW = 72, 24, 56, 56
+_LEFT, _RIGHT, _TOP, _BELOW = 72, 24, 68, 56
 _LINE = 20
 # Colours on light and on dark, and dashes, in the order of series and classes.
 _COLOURS = (
@@ -66,6 +66,11 @@ def document(title: str, parts: Iterable[Part]) -> str:
     return "\n".join([*head, *body, "</svg>", ""])
 
 
+def captioned(caption: str, part: Part) -> Part:
+    """A drawing with a sentence above it."""
+    return part._replace(elements=[_text(8, 16, caption, kind="caption"), *part.elements])
+
+
 def _style() -> str:
     def rules(dark: bool) -> str:
         paper, ink, faint = ("#16191d", "#e3e6ea", "#3c434b") if dark else ("#fff", "#222", "#ccc")
@@ -76,6 +81,7 @@ def _style() -> str:
         return found
 
     fixed = "text{font:13px system-ui,sans-serif}.title{font-size:16px;font-weight:600}"
+    fixed += ".caption{font-style:italic}"
     fixed += ".axis,.grid{fill:none}.curve{fill:none;stroke-width:2;stroke-linejoin:round}"
     return f"{fixed}{rules(False)}@media(prefers-color-scheme:dark){{{rules(True)}}}"
 
@@ -228,7 +234,7 @@ def confusion(counts: Sequence[Sequence[int]], names: Sequence[str] = ()) -> Par
     """Which classes were taken for which, darker the more often of the class."""
     known = list(names) or [str(cls) for cls in range(len(counts))]
     side = max(14, min(44, (WIDTH - _LEFT - _RIGHT) // max(len(counts), 1)))
-    elements = [_text(_LEFT, _TOP - 34, "taken for"), _text(8, _TOP - 6, "is")]
+    elements = [_text(_LEFT, _TOP - 28, "taken for"), _text(8, _TOP - 6, "is")]
     for cls, name in enumerate(known):
         short = name if len(name) <= 9 else f"{name[:8]}…"
         middle = cls * side + side / 2
