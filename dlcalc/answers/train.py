@@ -70,7 +70,7 @@ def train(
     asked = Asked(" ".join(words).split(), options, resume)
     try:
         problem, toy, aim, settings = asked.training()
-        _check_expectations(aim, expect_accuracy, expect_loss)
+        check_expectations(aim, expect_accuracy, expect_loss)
         trainer = _trainer(problem, toy, aim, settings)
     except (TypeError, ValueError, AttributeError) as error:
         if not asked.saved:
@@ -87,14 +87,14 @@ def train(
         findings.append(_reach(problem, aim, final))
     result = TrainResult(
         config,
-        _heading(problem, toy, settings, aim),
+        heading(problem, toy, settings, aim),
         aim.metric,
         trainer.history,
         final,
         findings,
         divergence=trainer.divergence,
         interrupted=not finished,
-        failures=_missed(final, expect_accuracy, expect_loss),
+        failures=missed(final, expect_accuracy, expect_loss),
         notes=_notes(trainer, over),
         look=partial(_look, trainer, problem),
     )
@@ -206,7 +206,8 @@ def _reach(problem: Problem, aim: Aim, final: Final) -> Finding:
     return Finding("reach", passed, sentence, document, counts=False)
 
 
-def _heading(problem: Problem, toy: ToyNet, settings: Settings, aim: Aim) -> list[Row]:
+def heading(problem: Problem, toy: ToyNet, settings: Settings, aim: Aim) -> list[Row]:
+    """What is trained, on what and how."""
     trained = len(problem.training.inputs)
     held = 0 if problem.held_out is None else len(problem.held_out.inputs)
     examples = f"{trained:,} examples" + (f", {held:,} more held out" if held else "")
@@ -237,7 +238,8 @@ def _notes(trainer: Trainer, over: bool) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _check_expectations(aim: Aim, accuracy: float | None, loss: float | None) -> None:
+def check_expectations(aim: Aim, accuracy: float | None, loss: float | None) -> None:
+    """Raise `InputError` for expectations that a training of this aim cannot have."""
     if accuracy is not None and aim.metric != "accuracy":
         raise InputError(
             "--expect-accuracy asks about classes, and this task is one of numbers",
@@ -249,7 +251,8 @@ def _check_expectations(aim: Aim, accuracy: float | None, loss: float | None) ->
         raise InputError("--expect-loss must be a number")
 
 
-def _missed(final: Final | None, accuracy: float | None, loss: float | None) -> tuple[str, ...]:
+def missed(final: Final | None, accuracy: float | None, loss: float | None) -> tuple[str, ...]:
+    """The expectations that were not met, as sentences."""
     if final is None:
         return ()
     found = []

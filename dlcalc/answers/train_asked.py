@@ -153,7 +153,7 @@ class Asked:
             of("decay", 0.0),
             of("clip_norm", None),
             of("clip_value", None),
-            of("schedule", "constant"),
+            of("schedule", recipe.schedule),
             of("initialiser", "default").replace("-", "_"),
             patience or 0,
             of("dtype", "float64"),

@@ -9,7 +9,8 @@ from contextlib import suppress
 from time import monotonic
 from types import FrameType
 
-from dlcalc.answers.train import Moment, Watch
+from dlcalc.answers.train import Moment
+from dlcalc.answers.train_seeds import SeedsWatch
 from dlcalc.charts.terminal import ascii_only
 
 # Seconds between two drawings of the line.
@@ -18,7 +19,7 @@ _EVERY = 0.1
 _BAR, _LEAST_BAR = 20, 6
 
 
-class Progress(Watch):
+class Progress(SeedsWatch):
     """Draws the line, and takes Ctrl-C for a wish to stop; the second one is not waited for.
 
     To be used as a context: behind it the line is wiped and Ctrl-C is as before.

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from inspect import cleandoc
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from dlcalc.cli.command import command
 from dlcalc.cli.output import Form, emit
 from dlcalc.engine.tasks.index import TASKS
+from dlcalc.errors import InputError
 from dlcalc.result import Result
+
+if TYPE_CHECKING:
+    from dlcalc.answers.train_result import TrainResult
+    from dlcalc.answers.train_seeds_result import SeedsResult
 
 _OPTIONS = (
     click.option("--samples", type=int, metavar="N", help="How many examples to draw."),
     click.option("--noise", type=float, metavar="X", help="How noisy they are."),
     click.option("--seed", type=int, metavar="N", help="Of everything random.  [default: 0]"),
+    click.option("--seeds", type=int, metavar="N", help="Train from so many seeds, in processes."),
     click.option("--data", metavar="FILE", help="Learn a CSV file instead of a task."),
     click.option("--target", metavar="COLUMN", help="Its column to be predicted, or its number."),
     click.option("--validation", type=float, metavar="PART", help="Part to be held out."),
@@ -67,6 +73,8 @@ def _tasks(function: Any) -> Any:
     "dlcalc train-toy spirals --optimizer momentum --lr 0.05 --schedule cosine",
     "dlcalc train-toy parity:3 -q --expect-accuracy 1",
     "dlcalc train-toy --data iris.csv --target species",
+    "dlcalc train-toy moons --seeds 20 --expect-accuracy 0.97",
+    "dlcalc train-toy spirals --plot spirals.svg",
     "dlcalc train-toy sine --save sine.npz",
     "dlcalc train-toy --resume sine.npz --epochs 300",
 )
@@ -80,12 +88,29 @@ def train_toy(form: Form, /, words: tuple[str, ...], **settings: Any) -> Result 
     NET, in the notation of dlcalc shape and without its input, stands in for the
     task's own. Ctrl-C stops behind the step and answers with what was learnt.
     The loss takes logits, so no softmax or sigmoid is needed at the end.
+
+    --seeds trains on from --seed, each seed with examples, weights and order of
+    its own, and answers with the mean and its 95 % interval; --expect-accuracy and
+    --expect-loss then are asked of every seed, --expect of the mean.
     """
     from dlcalc.answers.train import train
+    from dlcalc.answers.train_seeds import train_seeds
     from dlcalc.cli.progress import Progress
 
+    seeds = settings.pop("seeds")
+    if seeds is not None:
+        for name in ("save", "resume", "plot"):
+            if settings.pop(name) is not None:
+                raise InputError(
+                    f"--{name} is of one training, and --seeds are many",
+                    mend="Give --seed instead.",
+                )
+    result: TrainResult | SeedsResult
     with Progress() as progress:
-        result = train(*words, watch=progress, **settings)
+        if seeds is None:
+            result = train(*words, watch=progress, **settings)
+        else:
+            result = train_seeds(*words, seeds=seeds, watch=progress, **settings)
     if not result.interrupted:
         return result
     emit(result, form)
