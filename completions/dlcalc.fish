@@ -60,7 +60,7 @@ function __dlcalc_arguments
         case token
             string split ' ' 'count:::p'
         case rnn
-            string split ' ' 'out:::p layers::: bidirectional::yes,no: bias::yes,no: biases::: dropout:::'
+            string split ' ' 'out:::p layers::: bidirectional::yes,no: bias::yes,no: biases::: dropout::: act::tanh,sigmoid:'
         case lstm
             string split ' ' 'out:::p layers::: bidirectional::yes,no: bias::yes,no: biases::: dropout::: proj:::'
         case gru
@@ -414,6 +414,7 @@ complete -c dlcalc -n '__dlcalc_is params; and __dlcalc_path' -F
 complete -c dlcalc -n '__dlcalc_is train-toy' -l samples -x -d 'How many examples to draw.'
 complete -c dlcalc -n '__dlcalc_is train-toy' -l noise -x -d 'How noisy they are.'
 complete -c dlcalc -n '__dlcalc_is train-toy' -l seed -x -d 'Of everything random.  [default: 0]'
+complete -c dlcalc -n '__dlcalc_is train-toy' -l seeds -x -d 'Train from so many seeds, in processes.'
 complete -c dlcalc -n '__dlcalc_is train-toy' -l data -r -F -d 'Learn a CSV file instead of a task.'
 complete -c dlcalc -n '__dlcalc_is train-toy' -l target -x -d 'Its column to be predicted, or its number.'
 complete -c dlcalc -n '__dlcalc_is train-toy' -l validation -x -d 'Part to be held out.'
@@ -432,9 +433,11 @@ complete -c dlcalc -n '__dlcalc_is train-toy' -l clip-norm -x -d 'Scale larger g
 complete -c dlcalc -n '__dlcalc_is train-toy' -l clip-value -x -d 'Cut gradients at -X and X.'
 complete -c dlcalc -n '__dlcalc_is train-toy' -l early-stopping -x -d 'Stop after N idle epochs.'
 complete -c dlcalc -n '__dlcalc_is train-toy' -l initialiser -x -d 'Such as he_normal, xavier_uniform.'
+complete -c dlcalc -n '__dlcalc_is train-toy' -l forget-bias -x -d 'To start with.  [default: 1]'
 complete -c dlcalc -n '__dlcalc_is train-toy' -l dtype -x -a 'float64 float32' -d 'Type of numbers.'
 complete -c dlcalc -n '__dlcalc_is train-toy' -l save -r -F -d 'Keep the training in a file as it goes.'
 complete -c dlcalc -n '__dlcalc_is train-toy' -l resume -r -F -d 'Go on with it, as if never stopped.'
+complete -c dlcalc -n '__dlcalc_is train-toy' -l plot -r -F -d 'Write losses and what was learnt as a picture.'
 complete -c dlcalc -n '__dlcalc_is train-toy' -l expect-accuracy -x -d 'Exit with 1 if it is less.'
 complete -c dlcalc -n '__dlcalc_is train-toy' -l expect-loss -x -d 'Exit with 1 if it is more.'
 complete -c dlcalc -n '__dlcalc_is train-toy' -l json -d 'Print one JSON document.'

@@ -45,6 +45,7 @@ class Options(TypedDict, total=False):
     schedule: str | None
     early_stopping: int | None
     initialiser: str | None
+    forget_bias: float | None
     dtype: str | None
 
 
@@ -158,6 +159,7 @@ class Asked:
             patience or 0,
             of("dtype", "float64"),
             seed,
+            float(of("forget_bias", 1.0)),
         )
         if settings.proximal and not settings.l1:
             raise InputError("--proximal is a way to take --l1, which is missing")
