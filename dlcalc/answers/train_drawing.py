@@ -46,7 +46,7 @@ def losses(history: Sequence[Epoch]) -> Drawing:
     values = [y for each in series for y in each.ys]
     far = bool(values) and 0 < min(values) < _FAR * max(values)
     labels: dict[str, Any] = {"x_label": "epoch", "logarithmic": far}
-    return _over_axis("the loss of each epoch", series, labels)
+    return _over_axis("loss of each epoch", series, labels)
 
 
 def _over_axis(caption: str, series: list[Series], labels: dict[str, Any]) -> Drawing:

@@ -16,7 +16,7 @@ from dlcalc.charts.terminal import ascii_only
 # Seconds between two drawings of the line.
 _EVERY = 0.1
 #: The columns of the bar, at most, and below which there is none.
-_BAR, _LEAST_BAR = 20, 6
+_BAR, _LEAST_BAR = 20, 8
 
 
 class Progress(SeedsWatch):
@@ -112,12 +112,15 @@ class Progress(SeedsWatch):
 def line(parts: list[str], share: float, width: int, ascii: bool) -> str:
     """A bar that is filled by a share, and parts behind it, as far as there is room.
 
-    >>> line(["epoch 5/10", "3 s left"], 0.5, 34, True)
-    '[#####-----]  epoch 5/10  3 s left'
+    Of the parts the first and the last stay the longest.
+
+    >>> line(["epoch 5/10", "loss 0.1", "3 s left"], 0.5, 37, True)
+    '[######-------]  epoch 5/10  3 s left'
+    >>> line(["epoch 5/10", "loss 0.1", "3 s left"], 0.5, 42, True)
+    '[####----]  epoch 5/10  loss 0.1  3 s left'
     """
-    while len(parts) > 1 and len("  ".join(parts)) > width:
-        # The last one, the time left, is the one people look for.
-        del parts[-2]
+    while len(parts) > 2 and len("  ".join(parts)) + 4 + _LEAST_BAR > width:
+        parts = [*parts[:-2], parts[-1]]
     text = "  ".join(parts)
     room = min(_BAR, width - len(text) - 4)
     if room < _LEAST_BAR:

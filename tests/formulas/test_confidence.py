@@ -70,7 +70,6 @@ def test_the_intervals_hold_the_truth_about_as_often_as_they_say() -> None:
     assert abs(held - 0.95) < 0.018
     # The normal quantile in its place would hold it in 89 %: the test can tell.
     narrow = sum(
-        abs(mean - 2) <= (high - mean) * NORMAL / student(0.95, size - 1)
-        for mean, _, high in means
+        abs(mean - 2) <= (high - mean) * NORMAL / student(0.95, size - 1) for mean, _, high in means
     )
     assert narrow / samples < 0.92
