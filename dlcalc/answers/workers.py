@@ -133,9 +133,14 @@ class _Pool(Generic[Item, Answer]):
 def _as_workers_should_be() -> Iterator[None]:
     """What processes that are started now inherit: one thread each, and no Ctrl-C."""
     before = {name: os.environ.get(name) for name in _THREADS}
-    blocked = getattr(signal, "pthread_sigmask", None)
     # Ctrl-C goes to every process of a terminal, but is for the one that asked to hear.
-    mask = blocked(signal.SIG_BLOCK, {signal.SIGINT}) if blocked else None
+    blocked = getattr(signal, "pthread_sigmask", None)
+    if blocked:
+        from multiprocessing.resource_tracker import ensure_running
+
+        # Its start, which the first process would bring about, unblocks the signal again.
+        ensure_running()
+        mask = blocked(signal.SIG_BLOCK, {signal.SIGINT})
     os.environ.update(dict.fromkeys(_THREADS, "1"))
     try:
         yield
