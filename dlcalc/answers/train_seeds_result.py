@@ -96,28 +96,32 @@ class SeedsResult(Result):
         if self.interrupted:
             rows.append(Row(("interrupted", f"{count:,} of {self.config['seeds']} seeds"), "aside"))
         if self.trained:
-            rows.append(Row((self.metric, self._answer()), "answer"))
+            rows += self._answers()
         return [Block("ll", self.heading), self._table(), Block("ll", rows)]
 
     def _reached(self) -> str:
         from dlcalc.formulas.confidence import share_interval
 
-        bound = "at most" if self.metric == "rmse" else "at least"
         low, high = share_interval(self.reached, len(self.seeds))
         return (
-            f"{self.reached:,} of {len(self.seeds):,} seeds {self.metric} {bound} {self.reach:g}"
+            f"{self.reach:g} by {self.reached:,} of {len(self.seeds):,} seeds"
             f"   95 % interval {100 * low:.3g} to {100 * high:.3g} % (Wilson)"
         )
 
-    def _answer(self) -> str:
+    def _answers(self) -> list[Row]:
+        """The mean, and the interval before it if it says anything."""
         assert isinstance(self.value, float)
-        shown = f"{self._shown(self.value)}   mean of {len(self.trained):,} seeds"
-        if len(self.trained) == 1:
-            return shown
+        count = len(self.trained)
+        shown = f"{self._shown(self.value)}   mean of {count:,} seeds"
+        if count == 1:
+            shown = f"{self._shown(self.value)}   of one seed"
+        elif min(self.trained) == max(self.trained):
+            shown += ", all the same"
+        answer = Row((self.metric, shown), "answer")
         if min(self.trained) == max(self.trained):
-            return f"{shown}, all the same"
+            return [answer]
         low, high = map(self._shown, self.interval)
-        return f"{shown}, 95 % interval {low} to {high} (Student's t)"
+        return [Row(("interval", f"{low} to {high}   95 %, by Student's t")), answer]
 
     def _table(self) -> Block:
         rows = [Row(("seed", "epochs", "loss", self.metric, ""), "aside")]

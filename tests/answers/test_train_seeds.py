@@ -114,8 +114,9 @@ def test_what_is_shown() -> None:
         "1 9 0.1 1.0000",
         "2 9 0.1 0.8500 not reached",
         "verified gradients, parameters and shapes of all 3 seeds",
-        "reached 2 of 3 seeds accuracy at least 0.9 95 % interval 20.8 to 93.9 % (Wilson)",
-        "accuracy 0.9333 mean of 3 seeds, 95 % interval 0.7436 to 1.0000 (Student's t)",
+        "reached 0.9 by 2 of 3 seeds 95 % interval 20.8 to 93.9 % (Wilson)",
+        "interval 0.7436 to 1.0000 95 %, by Student's t",
+        "accuracy 0.9333 mean of 3 seeds",
     ]
     assert result.terse() == "0.933333"
     assert result.meets("0.933") and not result.meets("0.94")
