@@ -70,6 +70,10 @@ class Result:
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {abridged(self.terse())}>"
 
+    def drawn(self, width: int, *, ascii: bool) -> list[list[str]]:
+        """The same numbers drawn, for who looks at a terminal: lines of at most that width."""
+        return []
+
     def terse(self) -> str:
         """The bare value, as ``-q`` prints it."""
         return str(self.value)
