@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import inf
+from math import ceil, inf, log10
 from typing import TYPE_CHECKING, NamedTuple
 
 from dlcalc.answers.counting import Counted, count, sums
@@ -277,7 +277,9 @@ def _gradients(report: Report) -> Finding:
     if report.failures or wrong:
         sentence = report.failures[0] if report.failures else str(wrong[0])
         return Finding("gradients", False, sentence, document)
-    sentence = f"gradients by {report.method}, largest relative error {largest:.1e}"
+    # Its digits are those of one machine's rounding; what they are below, any machine's.
+    power = max(ceil(log10(largest)), -14) if largest else -14
+    sentence = f"gradients by {report.method}, relative errors below 1e{power:03d}"
     if undecided:
         sentence += f"; undecided beside kinks: {', '.join(undecided)}"
     return Finding("gradients", True, sentence, document)
