@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import ceil, inf, log10
+from math import floor, inf, log10
 from typing import TYPE_CHECKING, NamedTuple
 
 from dlcalc.answers.counting import Counted, count, sums
@@ -278,7 +278,7 @@ def _gradients(report: Report) -> Finding:
         sentence = report.failures[0] if report.failures else str(wrong[0])
         return Finding("gradients", False, sentence, document)
     # Its digits are those of one machine's rounding; what they are below, any machine's.
-    power = max(ceil(log10(largest)), -14) if largest else -14
+    power = max(floor(log10(largest)) + 1, -14) if largest else -14
     sentence = f"gradients by {report.method}, relative errors below 1e{power:03d}"
     if undecided:
         sentence += f"; undecided beside kinks: {', '.join(undecided)}"
