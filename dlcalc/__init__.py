@@ -24,6 +24,7 @@ __all__ = ["ClaimError", "InputError", "__version__", "activation", "loss", "par
 __all__ = ["ClaimError", "InputError", "__version__", "norm", "params", "shape", "step"]
 __all__ = ["ClaimError", "InputError", "__version__", "forward", "params", "shape"]
 __all__ = ["ClaimError", "InputError", "__version__", "grad", "params", "shape"]
+__all__ = ["ClaimError", "InputError", "__version__", "params", "shape", "train", "train_seeds"]
 
 
 def __getattr__(name: str) -> object:

@@ -1,10 +1,10 @@
-"""What comes from the disk and standard input: bounded reading, refusals that name the file."""
+"""The disk and standard input: bounded reading, writing at once, refusals that name the file."""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import BinaryIO
 
@@ -67,42 +67,6 @@ def read_bytes(path: str, limit: int, place: Place | None = None) -> tuple[bytes
     return data, name
 
 
-def write_whole(path: str, data: bytes) -> None:
-    """Write a file whole or not at all. Raises `InputError` if it cannot be written."""
-    from tempfile import mkstemp
-
-    check_open(path)
-    target = os.path.realpath(path)
-    written = ""
-    try:
-        # In the same directory, so that the exchange is one step of the file system.
-        prefix = f".{os.path.basename(target)[:80]}."
-        handle, written = mkstemp(prefix=prefix, dir=os.path.dirname(target))
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(written, _mode(target))
-        os.replace(written, target)
-    except OSError as error:
-        with suppress(OSError):
-            os.unlink(written)
-        raise InputError(f"cannot write {abridged(path, 60)}: {error.strerror or error}") from error
-    except BaseException:
-        with suppress(OSError):
-            os.unlink(written)
-        raise
-
-
-def _mode(path: str) -> int:
-    """The permissions of a file, or those that a new one would have."""
-    with suppress(OSError):
-        return os.stat(path).st_mode & 0o777
-    mask = os.umask(0)
-    os.umask(mask)
-    return 0o666 & ~mask
-
-
 def standard_input() -> BinaryIO:
     """Standard input as bytes. Raises `InputError` if the shell has closed it."""
     # It is None where the shell closed it (<&-), which its type does not tell.
@@ -124,3 +88,60 @@ def decode(data: bytes, name: str, place: Place | None = None) -> str:
     if "\0" in text:
         raise InputError(f"{name} is not a text file: it holds NUL bytes", place=place)
     return text
+
+
+def write_whole(path: str, write: Callable[[BinaryIO], object]) -> None:
+    """Let ``write`` fill a file, which is there whole or as it was before.
+
+    Raises `InputError` if it cannot be written.
+    """
+    from tempfile import mkstemp
+
+    check_open(path)
+    target, written = os.path.abspath(path), ""
+    try:
+        # In the same directory, so that the exchange is one step of the file system.
+        handle, written = mkstemp(
+            prefix=f".{os.path.basename(target)[:80]}.", dir=os.path.dirname(target)
+        )
+        with os.fdopen(handle, "wb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(written, _mode(target))
+        os.replace(written, target)
+    except BaseException as error:
+        with suppress(OSError):
+            os.unlink(written)
+        if isinstance(error, OSError):
+            raise _unwritable(path, error) from error
+        raise
+
+
+def refuse_unwritable(path: str) -> None:
+    """Raise `InputError` if a file cannot be written there: before the work, not behind it."""
+    from errno import EISDIR
+    from tempfile import TemporaryFile
+
+    check_open(path)
+    target = os.path.abspath(path)
+    try:
+        if os.path.isdir(target):
+            raise IsADirectoryError(EISDIR, os.strerror(EISDIR))
+        with TemporaryFile(dir=os.path.dirname(target)):
+            pass
+    except OSError as error:
+        raise _unwritable(path, error) from error
+
+
+def _unwritable(path: str, error: OSError) -> InputError:
+    return InputError(f"cannot write {abridged(path, 60)}: {error.strerror or error}")
+
+
+def _mode(target: str) -> int:
+    """The rights that the file had, or those of any new file."""
+    with suppress(OSError):
+        return os.stat(target).st_mode & 0o777
+    mask = os.umask(0)
+    os.umask(mask)
+    return 0o666 & ~mask

@@ -63,19 +63,16 @@ class Result:
         """The answer with its work shown, the value in the last row."""
         raise NotImplementedError
 
-    def drawing(self, width: int, ascii: bool) -> list[str]:
-        """Lines for a person's terminal, above the last block; they add nothing that is not told.
-
-        None is wider than ``width``; ``ascii`` if only that should be drawn.
-        """
-        return []
-
     def document(self) -> dict[str, object]:
         """The answer as JSON has it."""
         raise NotImplementedError
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {abridged(self.terse())}>"
+
+    def drawn(self, width: int, *, ascii: bool) -> list[list[str]]:
+        """The same numbers drawn, for who looks at a terminal: lines of at most that width."""
+        return []
 
     def terse(self) -> str:
         """The bare value, as ``-q`` prints it: numbers of a vector parted by commas."""

@@ -202,7 +202,7 @@ class DescentResult(Result):
         told = f"below {formula} = {shown(bound)} {where}; lr is {shown(how.rate)}, {side} it"
         return [Row((label, told))]
 
-    def drawing(self, width: int, ascii: bool) -> list[str]:
+    def drawn(self, width: int, *, ascii: bool) -> list[list[str]]:
         """The value at every step."""
         from dlcalc.charts.line import Series, plot
 
@@ -210,7 +210,7 @@ class DescentResult(Result):
         positive = [value for value in values if value > 0]
         wide = len(positive) == len(values) and max(values) > 100 * min(values)
         series = Series("value", range(len(values)), values)
-        return plot(
+        lines = plot(
             [series],
             width=min(width, 78),
             height=10,
@@ -219,6 +219,7 @@ class DescentResult(Result):
             logarithmic=wide,
             ascii=ascii,
         )
+        return [lines]
 
     def document(self) -> dict[str, object]:
         """The question, the ``path``, its ``verdict`` and the rates that are stable."""

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from math import floor, inf, log10
 from typing import TYPE_CHECKING, NamedTuple
 
 from dlcalc.answers.counting import Counted, count, sums
 from dlcalc.answers.counting import walk as walk_layers
 from dlcalc.answers.remarks import walk
-from dlcalc.errors import InputError, NotationError, Place, ShapeError, Source
+from dlcalc.errors import InputError, NotationError, Place, ShapeError, Source, abridged
 from dlcalc.layers.activation import Activation, Identity
 from dlcalc.layers.convention import TORCH
 from dlcalc.layers.shape import Shape, sizes_text
 from dlcalc.nets.parser import Net, parse, unroll
 from dlcalc.nets.trace import Step, trace
+from dlcalc.numbers import vector
 from dlcalc.result import Finding
 
 if TYPE_CHECKING:
@@ -138,25 +139,69 @@ def with_dropout(text: str, share: float) -> str:
     >>> with_dropout("dense:4 relu residual[dense:4 tanh] dense:2", 0.2)
     'dense:4 relu dropout:0.2 residual[dense:4 tanh dropout:0.2] dense:2'
     """
+    if not 0 <= share < 1:
+        raise InputError(f"--dropout must be at least 0 and below 1, not {share:g}")
     net = parse(Source(text)).net
-    last = list(unroll(net))[-1:]
-    words = list(_dropped(net, f"dropout:{share:g}", {id(node) for node, _ in last}))
-    found = " ".join(words)
-    if found == " ".join(node.text for node, _ in unroll(net)):
+    words = _dropped(net, f"dropout:{share:g}")
+    # What comes last is the output, and not hidden.
+    if words[-1:] == [f"dropout:{share:g}"]:
+        words.pop()
+    if len(" ".join(words).split("dropout")) == len(text.split("dropout")):
         raise InputError(
             "--dropout stands behind hidden activations, and the net has none",
             mend=f"Write dropout:{share:g} where it is wanted.",
         )
-    return found
+    return " ".join(words)
 
 
-def _dropped(net: Net, dropout: str, last: set[int]) -> Iterator[str]:
+def _dropped(net: Net, dropout: str) -> list[str]:
+    words = []
     for node, _ in unroll(net):
-        branches = [" ".join(_dropped(branch, dropout, last)) for branch in node.branches]
-        yield f"{node.head}[{' | '.join(branches)}]" if branches else node.text
-        kind = type(node.layer)
-        if isinstance(node.layer, Activation) and kind is not Identity and id(node) not in last:
-            yield dropout
+        branches = [" ".join(_dropped(branch, dropout)) for branch in node.branches]
+        words.append(f"{node.head}[{' | '.join(branches)}]" if branches else node.text)
+        if isinstance(node.layer, Activation) and not isinstance(node.layer, Identity):
+            words.append(dropout)
+    return words
+
+
+def weighed(aim: Aim, problem: Problem, smoothing: float, written: str | None) -> Aim:
+    """The aim with label smoothing and class weights. Raises `InputError` if it takes none.
+
+    Weights are numbers, one for each class, or ``balanced``: each class counts as much
+    as every other, whatever its share of the examples trained on.
+    """
+    from dlcalc.engine.criterion import CROSSED
+
+    for name, given in (("label-smoothing", smoothing), ("class-weights", written)):
+        if given and aim.loss not in CROSSED:
+            raise InputError(
+                f"--{name} is for cross-entropies, and the loss is {aim.text}",
+                mend=f"Leave --{name} out.",
+            )
+    if written is None:
+        return aim._replace(smoothing=smoothing)
+    if aim.loss == "binary_cross_entropy" and aim.last > 1:
+        raise InputError(
+            "--class-weights are not defined for binary-cross-entropy with several outputs",
+            mend="Take --loss cross-entropy.",
+        )
+    if written == "balanced":
+        from dlcalc.engine.aim import balanced
+
+        return aim._replace(
+            smoothing=smoothing, weights=balanced(problem.training.targets, aim.outputs)
+        )
+    weights = tuple(vector(written, "--class-weights"))
+    if (
+        len(weights) != aim.outputs
+        or not all(0 <= weight < inf for weight in weights)
+        or not any(weights)
+    ):
+        raise InputError(
+            f"--class-weights must be {aim.outputs} numbers of at least 0, not {abridged(written)}",
+            mend="Give one for each class, or balanced.",
+        )
+    return aim._replace(smoothing=smoothing, weights=weights)
 
 
 def _refuse_large(toy: ToyNet) -> None:
@@ -232,7 +277,9 @@ def _gradients(report: Report) -> Finding:
     if report.failures or wrong:
         sentence = report.failures[0] if report.failures else str(wrong[0])
         return Finding("gradients", False, sentence, document)
-    sentence = f"gradients by {report.method}, largest relative error {largest:.1e}"
+    # Its digits are those of one machine's rounding; what they are below, any machine's.
+    power = max(floor(log10(largest)) + 1, -14) if largest else -14
+    sentence = f"gradients by {report.method}, relative errors below 1e{power:03d}"
     if undecided:
         sentence += f"; undecided beside kinks: {', '.join(undecided)}"
     return Finding("gradients", True, sentence, document)

@@ -41,9 +41,9 @@ class Scale(NamedTuple):
         # Halves, for the whole of the largest numbers overflows.
         return (value / 2 - low / 2) / (high / 2 - low / 2)
 
-    def shows(self, value: float) -> bool:
-        """Whether a number has a place at all."""
-        return math.isfinite(value) and not (self.logarithmic and value <= 0)
+    def holds(self, value: float) -> bool:
+        """Whether a number is on the axis."""
+        return self.low <= value <= self.high
 
 
 def scale(

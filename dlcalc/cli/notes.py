@@ -36,7 +36,8 @@ def check_notes(
                 raise InputError("--update writes files, and standard input is none")
             changed = updated(text, verdicts)
             if changed != text:
-                write_whole(path, changed.encode("utf-8"))
+                data = changed.encode("utf-8")
+                write_whole(path, lambda file, data=data: file.write(data))  # type: ignore[misc]
         shown = name if path == "-" else path
         found.append(Notes(shown, verdicts, text, changed))
         if fail_fast and any(verdict.verdict != "ok" for verdict in verdicts):

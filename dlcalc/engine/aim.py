@@ -113,6 +113,18 @@ def aim(loss: str, kind: Kind, outputs: int, last: int) -> Aim:
     return Aim(name, kind, outputs, last, _number(loss, name, written) if colon else None)
 
 
+def balanced(targets: Array, classes: int) -> tuple[float, ...]:
+    """A weight for each class by which all count alike: examples/(classes * those of the class).
+
+    A class without examples counts as one with a single one.
+
+    >>> balanced(np.array([0, 0, 0, 1]), 2)
+    (0.6666666666666666, 2.0)
+    """
+    counts = np.bincount(targets.ravel(), minlength=classes)
+    return tuple((targets.size / (classes * np.maximum(counts, 1))).tolist())
+
+
 def _number(loss: str, name: str, written: str) -> float:
     if name not in _NUMBERS:
         raise InputError(f"{loss} takes no number", mend=f"Write {loss} alone.")

@@ -13,6 +13,7 @@ from numpy.lib import format as npy
 
 from dlcalc.engine.operation import Array
 from dlcalc.errors import InputError, abridged
+from dlcalc.files import check_open
 
 MAX_BYTES = 2_000_000_000
 #: No net has so many tensors.
@@ -31,6 +32,7 @@ def read_arrays(
     Raises `InputError` for a file that cannot be read or is none of NumPy's.
     """
     name = abridged(path, 60)
+    check_open(path)
     try:
         with open(path, "rb") as file, zipfile.ZipFile(file) as archive:
             members = archive.infolist()

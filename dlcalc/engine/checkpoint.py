@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -14,6 +11,7 @@ import numpy as np
 from dlcalc.engine.archive import read_arrays
 from dlcalc.engine.operation import Array
 from dlcalc.errors import InputError, abridged
+from dlcalc.files import write_whole
 
 #: Changes when a file of today could no longer be read.
 FORMAT = 1
@@ -21,29 +19,9 @@ FORMAT = 1
 
 def save(path: str, config: Mapping[str, object], state: Mapping[str, Array]) -> None:
     """Write a file whole or not at all. Raises `InputError` if it cannot be written."""
-    target = os.path.abspath(path)
-    written = ""
-    try:
-        # In the same directory, so that the exchange is one step of the file system.
-        handle, written = tempfile.mkstemp(
-            prefix=f".{os.path.basename(target)[:80]}.", dir=os.path.dirname(target)
-        )
-        with os.fdopen(handle, "wb") as file:
-            text = json.dumps({"format": FORMAT, **config})
-            arrays: dict[str, Any] = {"config": np.array(text), **state}
-            np.savez(file, allow_pickle=False, **arrays)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(written, _mode(target))
-        os.replace(written, target)
-    except OSError as error:
-        with suppress(OSError):
-            os.unlink(written)
-        raise InputError(f"cannot write {abridged(path, 60)}: {error.strerror or error}") from error
-    except BaseException:
-        with suppress(OSError):
-            os.unlink(written)
-        raise
+    text = json.dumps({"format": FORMAT, **config})
+    arrays: dict[str, Any] = {"config": np.array(text), **state}
+    write_whole(path, lambda file: np.savez(file, allow_pickle=False, **arrays))
 
 
 def load(path: str) -> tuple[dict[str, Any], dict[str, Array]]:
@@ -69,12 +47,3 @@ def configuration(state: dict[str, Array]) -> dict[str, Any] | None:
         return None
     del state["config"]
     return dict(config)
-
-
-def _mode(target: str) -> int:
-    """The rights that the file had, or those of any new file."""
-    with suppress(OSError):
-        return os.stat(target).st_mode & 0o777
-    mask = os.umask(0)
-    os.umask(mask)
-    return 0o666 & ~mask

@@ -25,6 +25,8 @@ class Entry(NamedTuple):
 
 
 LOSSES: dict[str, Entry] = {}
+#: The losses that take label smoothing and class weights.
+CROSSED = ("binary_cross_entropy", "cross_entropy")
 
 
 def loss(
@@ -94,8 +96,7 @@ class Criterion:
         for setting, fits in bounds.items():
             if not fits:
                 raise InputError(f"{setting} of {name} cannot be {getattr(self, setting):g}")
-        crossed = name in ("binary_cross_entropy", "cross_entropy")
-        if (self.smoothing or self.weights is not None) and not crossed:
+        if (self.smoothing or self.weights is not None) and name not in CROSSED:
             raise InputError(f"{name} takes neither smoothing nor class weights")
         if self.weights is not None:
             classes = 2 if name == "binary_cross_entropy" else self.x.shape[-1]

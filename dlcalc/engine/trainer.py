@@ -57,6 +57,7 @@ class Settings(NamedTuple):
     patience: int = 0
     dtype: str = "float64"
     seed: int = 0
+    forget_bias: float = 1.0
     max_norm: float | None = None
 
 
@@ -100,7 +101,12 @@ class Trainer:
             input_cotangent=False,
             seed=settings.seed,
         )
-        initialise(self.program, self._source(_INITIAL), settings.initialiser)
+        initialise(
+            self.program,
+            self._source(_INITIAL),
+            settings.initialiser,
+            forget_bias=settings.forget_bias,
+        )
         self._draw = self._source(_ORDER)
         self._inputs = training.inputs.astype(self.program.dtype, copy=False)
         self._targets = aim.encoded(training.targets, self.program.dtype)
@@ -347,6 +353,8 @@ def _check(settings: Settings) -> None:
             raise InputError(f"--{name.replace('_', '-')} must be above 0, not {limit:g}")
     if not 0 < settings.rate < math.inf:
         raise InputError(f"the learning rate must be above 0, not {settings.rate:g}")
+    if not math.isfinite(settings.forget_bias):
+        raise InputError(f"--forget-bias must be a number, not {settings.forget_bias:g}")
     for name in ("l1", "l2", "decay"):
         if not 0 <= getattr(settings, name) < math.inf:
             raise InputError(f"--{name} must be at least 0, not {getattr(settings, name):g}")

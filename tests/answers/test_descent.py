@@ -27,7 +27,7 @@ def test_the_example_of_the_issue() -> None:
     text = result.plain()
     assert "2/20 = 0.1" in text and "condition number 10" in text
     assert text.splitlines()[-1] == "end  x = 0.0154613, y = 0"
-    drawn = result.drawing(79, ascii=True)
+    [drawn] = result.drawn(79, ascii=True)
     assert drawn and max(map(len, drawn)) <= 79
 
 

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
-import pty
 import re
-import struct
 import subprocess
 import sys
-import termios
 
 import pytest
+from terminal import ESCAPES, on_terminal
 
 from dlcalc.cli import output
 
@@ -34,31 +30,6 @@ QUESTIONS = [
     "layers",
     "layers conv",
 ]
-_ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
-
-
-def on_terminal(line: str, columns: int, **environment: str) -> str:
-    """What a command writes to a terminal of that width, on both streams."""
-    ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
-    plain = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "LINES", "NO_COLOR")}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "dlcalc", *line.split()],
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-        env={**plain, "TERM": "xterm-256color", **environment},
-    )
-    os.close(theirs)
-    shown = b""
-    try:
-        while data := os.read(ours, 65536):
-            shown += data
-    except OSError:
-        pass  # how a terminal says that nobody writes any more
-    os.close(ours)
-    process.wait(timeout=30)
-    return shown.decode("utf-8").replace("\r\n", "\n")
 
 
 def in_a_pipe(line: str) -> str:
@@ -74,7 +45,7 @@ def words(text: str) -> list[str]:
 @pytest.mark.parametrize("columns", [40, 60, 80, 200])
 @pytest.mark.parametrize("line", QUESTIONS)
 def test_a_terminal_shows_every_word_unbroken(line: str, columns: int) -> None:
-    shown = _ESCAPES.sub("", on_terminal(line, columns))
+    shown = ESCAPES.sub("", on_terminal(line, columns))
     assert sorted(words(shown)) == sorted(words(in_a_pipe(line)))
 
 
@@ -107,7 +78,7 @@ def test_columns_hold_their_words_at_every_width(line: str) -> None:
 
 @pytest.mark.parametrize("line", QUESTIONS[:1] + QUESTIONS[3:4])
 def test_eighty_columns_hold_every_line(line: str) -> None:
-    shown = _ESCAPES.sub("", on_terminal(line, 80))
+    shown = ESCAPES.sub("", on_terminal(line, 80))
     assert max(len(text.rstrip()) for text in shown.splitlines()) <= 80
 
 

@@ -137,14 +137,14 @@ def _inside(x: Array, low: float, high: float) -> Array:
 #: relu 0, relu6 0 (at 6 too), hardtanh 0, hardsigmoid 0, hardswish 0 at -3 and 1 at 3;
 #: leaky_relu, elu, selu and prelu what they have below 0. softsign has 1 at 0.
 def _relu_back(site: Site, at: _At, cotangent: Array, out: Array) -> None:
-    """x' = y' where y is above 0."""
+    """X' = y' where y is above 0."""
     mask, none = site.array(*out.shape, dtype=bool), site.array()
     site.back(np.greater, at.y, none, mask)
     site.back(np.multiply, mask, cotangent, out)
 
 
 def _tanh_back(site: Site, at: _At, cotangent: Array, out: Array) -> None:
-    """x' = y' - y^2 y'."""
+    """X' = y' - y^2 y'."""
     site.back(np.multiply, at.y, at.y, out)
     site.back(np.multiply, out, cotangent, out)
     site.back(np.subtract, cotangent, out, out)

@@ -15,7 +15,6 @@ from dlcalc.engine.operation import Array, Site, Value, operation
 from dlcalc.engine.operations import windows as w
 from dlcalc.errors import LayerError
 
-
 # Multiplications up to which OpenBLAS takes a product for a small one, and positions of
 # an example from which on it is worth while.
 _QUICK, _LONG = 1_000_000, 256

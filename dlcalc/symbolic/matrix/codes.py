@@ -60,7 +60,20 @@ def _same(name: str, numpy: str = "", torch: str = "") -> Row:
 EACH: dict[str, Row] = {
     **{
         name: _same(name)
-        for name in "exp log log1p expm1 sqrt sign sin cos tan sinh cosh tanh".split()
+        for name in [
+            "exp",
+            "log",
+            "log1p",
+            "expm1",
+            "sqrt",
+            "sign",
+            "sin",
+            "cos",
+            "tan",
+            "sinh",
+            "cosh",
+            "tanh",
+        ]
     },
     "abs": _same("abs"),
     "sigmoid": Row(

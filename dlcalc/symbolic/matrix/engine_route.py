@@ -19,7 +19,19 @@ from dlcalc.symbolic.matrix.graph import Shape
 
 #: Functions that are layers of the engine; some have a number as their second argument.
 _LAYERS = frozenset(
-    "sigmoid tanh relu leaky_relu elu selu gelu silu softplus softsign hardtanh".split()
+    [
+        "sigmoid",
+        "tanh",
+        "relu",
+        "leaky_relu",
+        "elu",
+        "selu",
+        "gelu",
+        "silu",
+        "softplus",
+        "softsign",
+        "hardtanh",
+    ]
 )
 _PLACE = "net_output"
 

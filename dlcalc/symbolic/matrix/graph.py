@@ -233,7 +233,7 @@ class Graph:
         if node.kind == "add" and len(node.args) <= _MOST_MERGED:
             for inner, term in terms(node):
                 self._collect(factor * inner, term, found)
-            return
+            return None
         if node.kind == "product":
             coefficient, specs = node.data  # type: ignore[misc]
             if coefficient != 1:
@@ -400,7 +400,7 @@ class Graph:
             outside = [pair for pair in factors if _is_size(pair[0])]
             inside = [pair for pair in factors if not _is_size(pair[0])]
             root = self._known_power(coefficient, value) if coefficient > 0 else None
-            if root is None and not outside or not inside or (coefficient == 1 and not outside):
+            if (root is None and not outside) or not inside or (coefficient == 1 and not outside):
                 return None
             rest = self.product(coefficient if root is None else 1, inside, axes, base.shape)
             factors = [*outside, (rest, axes)]
@@ -441,9 +441,23 @@ _FOLDED: dict[tuple[str, Number | None], Number] = {
     ("log", 1): 0,
     **{
         (name, 0): 0
-        for name in (
-            "log1p expm1 abs sign sin tan sinh tanh relu selu gelu silu softsign hardtanh erf"
-        ).split()
+        for name in [
+            "log1p",
+            "expm1",
+            "abs",
+            "sign",
+            "sin",
+            "tan",
+            "sinh",
+            "tanh",
+            "relu",
+            "selu",
+            "gelu",
+            "silu",
+            "softsign",
+            "hardtanh",
+            "erf",
+        ]
     },
     ("cos", 0): 1,
     ("cosh", 0): 1,

@@ -19,8 +19,33 @@ _DEFAULTS: dict[str, Fraction] = {
 }
 #: Functions of one argument or more that work element by element, as they are.
 _EACH = frozenset(
-    "exp log log1p expm1 abs sign sin cos tan sinh cosh tanh sigmoid relu leaky_relu prelu elu"
-    " selu gelu silu softplus softsign hardtanh erf heaviside".split()
+    [
+        "exp",
+        "log",
+        "log1p",
+        "expm1",
+        "abs",
+        "sign",
+        "sin",
+        "cos",
+        "tan",
+        "sinh",
+        "cosh",
+        "tanh",
+        "sigmoid",
+        "relu",
+        "leaky_relu",
+        "prelu",
+        "elu",
+        "selu",
+        "gelu",
+        "silu",
+        "softplus",
+        "softsign",
+        "hardtanh",
+        "erf",
+        "heaviside",
+    ]
 )
 
 

@@ -14,7 +14,6 @@ from dlcalc.symbolic.matrix.graph import Factor, Graph, Node, Shape, Spec, is_fr
 from dlcalc.symbolic.matrix.read import slope
 from dlcalc.symbolic.matrix.rules import RULES
 
-
 #: A rule's name, and for arguments what this use of them adds to their adjoints.
 Found = tuple[str, list[tuple[Node, Node]]]
 
