@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -408,6 +409,7 @@ def test_values_and_gradients_are_torchs(
 def test_values_are_keras(line: str, name: str, settings: dict[str, Any]) -> None:
     """Only where SAME pads both ends alike: else Keras on PyTorch repeats the last value."""
     pytest.importorskip("torch")
+    os.environ.setdefault("KERAS_BACKEND", "torch")  # Read at the first import of Keras.
     layers = pytest.importorskip("keras").layers
     program = compiled(line, like="keras", layout="hwc")
     layer = getattr(layers, name)(**settings, padding="same", dtype="float64")
