@@ -169,7 +169,7 @@ __dlcalc_table() {
             ;;
         forward)
             options='--weights:file --set:text --seed:text --initialiser:text --batch: --training: --flip: --backward:text --target:text --cotangent:text --trace: --verify: --digits:text -f:file --file:file --layout:=chw,hwc --like:=torch,keras,tf,onnx,onnx21,caffe --json: -q: --quiet: --expect:text --color:=auto,always,never -h: --help:'
-            kinds='text net+'
+            kinds='file net+'
             ;;
         layers)
             options='--json: -q: --quiet: --color:=auto,always,never -h: --help:'

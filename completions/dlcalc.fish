@@ -669,6 +669,7 @@ complete -c dlcalc -n '__dlcalc_is forward' -s q -l quiet -d 'Print the bare val
 complete -c dlcalc -n '__dlcalc_is forward' -l expect -x -d 'Exit with 1 unless the answer is this one.'
 complete -c dlcalc -n '__dlcalc_is forward' -l color -x -a 'auto always never' -d 'When to colour; NO_COLOR is heeded.'
 complete -c dlcalc -n '__dlcalc_is forward' -s h -l help -d 'Show this message and exit.'
+complete -c dlcalc -n '__dlcalc_is forward' -F
 complete -c dlcalc -n '__dlcalc_is forward' -a '(__dlcalc_net)'
 complete -c dlcalc -n '__dlcalc_is forward; and __dlcalc_path' -F
 

@@ -149,7 +149,11 @@ def _kind(parameter: click.Parameter, command: str) -> str:
         return "=" + ",".join(_plain(str(choice)) for choice in parameter.type.choices)
     if parameter.name == "words" or metavar == "NET":
         return "net"
-    if isinstance(parameter.type, click.Path | click.File) or "FILE" in metavar:
+    if (
+        isinstance(parameter.type, click.Path | click.File)
+        or "FILE" in metavar
+        or metavar == "DATA"
+    ):
         return "file"
     return command if command in ("layers", "zoo") else "text"
 

@@ -25,7 +25,14 @@ _OPTIONS = (
     click.option("--cotangent", metavar="VALUE", help="Gradients of sum(VALUE*output)."),
     click.option("--trace", is_flag=True, help="Gates and states of recurrent cells by step."),
     click.option("--verify", is_flag=True, help="All outputs by scalar formulas as well."),
-    click.option("--digits", type=int, default=6, metavar="N", help="Significant digits shown."),
+    click.option(
+        "--digits",
+        type=int,
+        default=6,
+        metavar="N",
+        help="Significant digits shown.",
+        show_default=True,
+    ),
     click.option("-f", "--file", metavar="FILE", help="Read the net from a file."),
     click.option(
         "--layout", type=click.Choice(["chw", "hwc"]), default="chw", help="Channels first or last."
@@ -50,7 +57,7 @@ def _options(function: Any) -> Any:
     "dlcalc forward '[[1,2],[3,4],[5,6]]' bn --batch --training",
     "dlcalc forward 1,-1 lstm:1,bias=no --set lstm1.weight_ih_l0=0.5 --trace",
     "dlcalc forward 0.5,0.1 dense:2 sigmoid --backward mse --target 0,1",
-    "dlcalc forward digits.csv 1x28x28 lenet5 --batch --weights lenet5.npz -q",
+    "dlcalc forward 0.5 --weights sine.npz -q",
 )
 @click.argument("data", type=click.UNPROCESSED, metavar="DATA")
 @click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="NET...")

@@ -139,12 +139,27 @@ def test_a_terminal_shows_it_unbroken(question: str, columns: int) -> None:
     assert set(words(in_a_pipe(line))) <= set(words(shown))
 
 
+def test_a_question_imports_numpy_and_nothing_else_that_is_heavy() -> None:
+    from test_startup import HEAVY, imported
+
+    numpy_alone = set(
+        subprocess.run(
+            [sys.executable, "-c", "import sys, numpy, numpy.random; print(*sys.modules)"],
+            capture_output=True,
+            encoding="utf-8",
+        ).stdout.split()
+    )
+    found = imported("forward", "1,2", "dense:2", "tanh", "--backward", "sum")
+    assert "numpy" in found
+    assert found & HEAVY <= numpy_alone & HEAVY
+
+
 def test_help_has_examples_that_run(run: Run) -> None:
     text = run("forward", "--help").stdout
     examples = [line.strip() for line in text.splitlines() if line.strip().startswith("dlcalc ")]
     assert len(examples) >= 6
     for example in examples:
         words = shlex.split(example)[1:]
-        if "digits.csv" not in words:
+        if "sine.npz" not in words:
             assert run(*words).returncode == 0, example
     assert max(map(len, text.splitlines())) <= 80

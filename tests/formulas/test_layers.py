@@ -271,3 +271,14 @@ def test_parsing_of_the_menu() -> None:
     """The menu is of layers that exist: a line that was always refused would test nothing."""
     for net in IMAGES + SEQUENCES:
         assert parse(Source(net)).net
+
+
+def test_a_slope_of_its_own_for_the_only_value() -> None:
+    assert agreed(randomised([[-0.5]], "1x1 prelu", like="keras")[0])
+
+
+def test_a_gate_that_is_all_but_closed_rounds_as_1_does() -> None:
+    given = {"lstm1.weight_ih_l0": [0.3, 0, 0.5, -28], "lstm1.weight_hh_l0": 0}
+    result = forward("1", "lstm:1,bias=no", set=given, verify=True)
+    assert agreed(result)
+    assert 0 < result.value[0] < 1e-12

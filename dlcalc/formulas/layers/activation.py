@@ -140,12 +140,11 @@ for _word, _curve in _CURVES.items():
 def prelu(at: At) -> Rule:
     """For x > 0 x, else w*x: one slope w, or one for each channel or each value."""
     weight = at.tensors["weight"]
-    shared, whole = weight.size == 1, weight.sizes == at.x.sizes[1:]
+    each = weight.sizes == at.x.sizes[1:]
 
     def element(index: Index) -> Worked:
-        x = at.x.at(*index)
-        place = index[1:] if whole and not shared else (0 if shared else index[at.channel_axis],)
-        return _leaky(x, weight.at(*place))
+        place = index[1:] if each else (index[at.channel_axis],)
+        return _leaky(at.x.at(*index), weight.at(*place) if weight.size > 1 else weight.flat[0])
 
     return Rule(element)
 

@@ -103,16 +103,20 @@ def _curved(curve: str, inside: Worked) -> Worked:
     else:
         value, template = tanh(inside.value), f"tanh({inside.template})"
     # The slope of both is at most 1: what rounding moves inside it moves at most as far outside.
-    return inside._replace(value=value, template=template)
+    # A sigmoid may be computed as (1 + tanh(z/2))/2, which rounds as 1 does.
+    return inside._replace(value=value, template=template, size=max(inside.size, 1.0))
 
 
 def _combined(name: str, formula: str, template: str, *vectors: Vector) -> Line:
-    """A vector whose entries come from those of others, by a formula of two products."""
+    """A vector whose entries come from those of others, by a formula of two products.
+
+    The first factor of each is a gate, which rounds as 1 does.
+    """
     entries = []
     for numbers in zip(*vectors, strict=True):
         a, b, c, d = numbers
         value = a * b + c * d
-        entries.append(Worked(value, template, numbers, abs(a * b) + abs(c * d)))
+        entries.append(Worked(value, template, numbers, abs(b) + abs(d)))
     return Line(name, formula, tuple(entries))
 
 
@@ -125,8 +129,8 @@ def _lstm(cell: _Cell, x: Vector, h: Vector, c: Vector) -> tuple[Line, ...]:
     g = cell.gate("g", 2, "tanh", x, h)
     new = _combined("c", "f*c + i*g", "{}*{} + {}*{}", f.values, c, i.values, g.values)
     shown = [
-        Worked(o_j * tanh(c_j), "{}*tanh({})", (o_j, c_j))
-        for o_j, c_j in zip(o.values, new.values, strict=True)
+        Worked(o_j * tanh(c_j), "{}*tanh({})", (o_j, c_j), abs(tanh(c_j)) + o_j * entry.size)
+        for o_j, c_j, entry in zip(o.values, new.values, new.entries, strict=True)
     ]
     projection = cell.tensors.get("weight_hr")
     if projection is None:
@@ -136,6 +140,7 @@ def _lstm(cell: _Cell, x: Vector, h: Vector, c: Vector) -> tuple[Line, ...]:
         weighted([(projection.at(p, j), s) for j, s in enumerate(inner.values)])
         for p in range(projection.sizes[0])
     ]
+    rows = [row._replace(size=row.size + max(e.size for e in shown)) for row in rows]
     return i, f, g, o, new, inner, Line("h", "P @ s", tuple(rows))
 
 
