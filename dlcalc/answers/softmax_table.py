@@ -270,8 +270,8 @@ def _found(result: SoftmaxResult) -> list[Block]:
         rows.append(Row((label, each.dtype, *_breach(each.move), *_breach(each.shift), times)))
     said = (
         "The smallest number of the type by which logits are moved or multiplied until a",
-        "value is nan or infinite, or a probability 0. Moved apart, the smallest goes down",
-        "and the others up: the worst that moving each of them by so much can do.",
+        "value is nan or infinite, or a probability 0. Moved apart, the smallest goes",
+        "down and the others up: the worst that moving each of them by so much can do.",
     )
     return [Block("l", [Row((line,)) for line in said]), Block("llrlrlr", rows)]
 
