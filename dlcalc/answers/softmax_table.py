@@ -143,7 +143,7 @@ def _heading(method: str, result: SoftmaxResult) -> str:
 def _one_type(result: SoftmaxResult) -> list[Block]:
     """Each value of a type beside the exact one."""
     (kind,) = result.types.values()
-    rows = [Row(("", "z", "value", "exact", "ulp", ""), "aside")]
+    rows = [Row(("", "z", "value", "exact", "error in ulp"), "aside")]
     for method in result.methods:
         for index, cell in enumerate(result.cells(method, kind)):
             own = _number(result.logits[index]) if method != "log-sum-exp" else ""
@@ -151,8 +151,9 @@ def _one_type(result: SoftmaxResult) -> list[Block]:
             label = method if index == 0 else ""
             value = _digits(cell.value, kind, 17)
             role = "" if cell.word in ("exact", "rounded") else "wrong"
-            rows.append(Row((label, own, value, right, _ulps(cell.error, ""), cell.word), role))
-    return [Block("lrrlrl", rows)]
+            said = f"rounded {_ulps(cell.error, '')}" if cell.word == "rounded" else cell.word
+            rows.append(Row((label, own, value, right, said), role))
+    return [Block("lrrll", rows)]
 
 
 def _limits(result: SoftmaxResult) -> Block:
@@ -389,4 +390,5 @@ def _ulps(error: float, unit: str = " ulp") -> str:
         return ""
     if error == 0:
         return f"0{unit}"
-    return f"{error:.3g}{unit}"
+    # Of a large error the power of ten says enough.
+    return f"{error:.0e}{unit}" if error >= 1000 else f"{error:.3g}{unit}"

@@ -44,7 +44,7 @@ from dlcalc.result import Result
 @click.option(
     "--digits",
     type=int,
-    default=18,
+    default=17,
     metavar="N",
     help="Of the exact values of one type, up to 50.",
     show_default=True,
