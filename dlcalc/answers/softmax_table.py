@@ -21,8 +21,8 @@ _COLUMNS = 3
 _DIGITS = 8
 # A line is no wider.
 _WIDTH = 80
-# A matrix, or the logits as a type holds them, up to so many are written out.
-_WRITTEN = 8
+# The logits as a type holds them are written out up to so many, a matrix of them up to fewer.
+_WRITTEN, _MATRIX = 8, 5
 
 
 def blocks(result: SoftmaxResult) -> list[Block]:
@@ -252,11 +252,11 @@ def _jacobian(result: SoftmaxResult) -> list[Block]:
     """The matrix, and its formula."""
     by = "" if result.question.temperature == 1 else f"/{result.question.temperature:g}"
     said = f"dp[i]/dz[j] = p[i]*((i == j) - p[j]){by}; every row and column sums to 0"
-    if len(result.logits) > _WRITTEN:
+    if len(result.logits) > _MATRIX:
         return [Block("l", [Row((said,))])]
     rows = [Row(("p", *("" for _ in result.logits)), "aside")]
     for p, row in zip(result.exact.softmax, result.jacobian, strict=True):
-        rows.append(Row((_decimal(p, 6), *(_decimal(value, 6) for value in row))))
+        rows.append(Row((_decimal(p, 5), *(_decimal(value, 5) for value in row))))
     return [Block("l", [Row((said,))]), Block("r" * (len(result.logits) + 1), rows)]
 
 
