@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dlcalc.errors import InputError
-from dlcalc.formulas.bootstrap import LEFT_OUT, MAX_EXACT, TAKEN, Drawing, estimate
+from dlcalc.formulas.bootstrap import LEFT_OUT, MAX_EXACT, TAKEN, Drawing, estimate, short
 from dlcalc.numbers import vector, whole
 from dlcalc.result import Block, Finding, Result, Row, written
 
@@ -145,9 +145,9 @@ class BootstrapResult(Result):
     def _one(self) -> Block:
         """The numbers of a single n, each by its formula."""
         each = self.drawings[0]
-        share, n = _shown(each.share), each.n
-        limit = f"exp(-{each.draws}/{n}) = {_shown(each.limit)}"
-        if each.draws == n:
+        share, n = _shown(each.share), short(each.n)
+        limit = f"exp(-{short(each.draws)}/{n}) = {_shown(each.limit)}"
+        if each.draws == each.n:
             limit = f"1/e = {_shown(each.limit)}"
         away = f"{_shown(each.below)} higher, about {_shown(each.leading)}"
         if self.own:
@@ -155,7 +155,7 @@ class BootstrapResult(Result):
         spread = f"standard deviation {_long(each.variance**0.5)}"
         rows = [
             Row(("distinct", f"{n}*(1 - {share}) = {_long(each.distinct)}, {spread}")),
-            Row(("in the bag", f"1 - {share} = {_shown(each.distinct / n)}")),
+            Row(("in the bag", f"1 - {share} = {_shown(each.distinct / each.n)}")),
             Row(("limit", f"{limit}, {away}")),
             Row(("never drawn", f"{each.formula} = {share}"), "answer"),
         ]
@@ -169,7 +169,7 @@ class BootstrapResult(Result):
             titles = ("n", "(1 - 1/n)**n", "below 1/e by", "1/(2*e*n)", "distinct", "sd")
         rows = [Row(titles, "aside")]
         for each in self.drawings:
-            cells = [f"{each.n}".rjust(len("limit")), f"{each.draws}", _shown(each.share)]
+            cells = [short(each.n).rjust(len("limit")), short(each.draws), _shown(each.share)]
             cells += [_shown(each.below), _shown(each.leading)]
             del cells[1 if own else 4]
             rows.append(Row((*cells, _long(each.distinct), _long(each.variance**0.5))))

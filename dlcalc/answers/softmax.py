@@ -64,7 +64,7 @@ class Question(NamedTuple):
     target: int | None = None
     jacobian: bool = False
     find: bool = False
-    digits: int = 20
+    digits: int = 17
 
 
 def softmax(
@@ -77,7 +77,7 @@ def softmax(
     target: int | str | None = None,
     jacobian: bool = False,
     find: bool = False,
-    digits: int = 20,
+    digits: int = 17,
     verify: bool = False,
 ) -> SoftmaxResult:
     """The softmax of logits, exactly and as computed in float16, bfloat16, float32 and float64.

@@ -21,8 +21,8 @@ _COLUMNS = 3
 _DIGITS = 8
 # A line is no wider.
 _WIDTH = 80
-# A matrix, or the logits as a type holds them, up to so many are written out.
-_WRITTEN = 8
+# The logits as a type holds them are written out up to so many, a matrix of them up to fewer.
+_WRITTEN, _MATRIX = 8, 5
 
 
 def blocks(result: SoftmaxResult) -> list[Block]:
@@ -143,7 +143,7 @@ def _heading(method: str, result: SoftmaxResult) -> str:
 def _one_type(result: SoftmaxResult) -> list[Block]:
     """Each value of a type beside the exact one."""
     (kind,) = result.types.values()
-    rows = [Row(("", "z", "value", "exact", "ulp", ""), "aside")]
+    rows = [Row(("", "z", "value", "exact", "error in ulp"), "aside")]
     for method in result.methods:
         for index, cell in enumerate(result.cells(method, kind)):
             own = _number(result.logits[index]) if method != "log-sum-exp" else ""
@@ -151,8 +151,9 @@ def _one_type(result: SoftmaxResult) -> list[Block]:
             label = method if index == 0 else ""
             value = _digits(cell.value, kind, 17)
             role = "" if cell.word in ("exact", "rounded") else "wrong"
-            rows.append(Row((label, own, value, right, _ulps(cell.error, ""), cell.word), role))
-    return [Block("lrrlrl", rows)]
+            said = f"rounded {_ulps(cell.error, '')}" if cell.word == "rounded" else cell.word
+            rows.append(Row((label, own, value, right, said), role))
+    return [Block("lrrll", rows)]
 
 
 def _limits(result: SoftmaxResult) -> Block:
@@ -251,11 +252,11 @@ def _jacobian(result: SoftmaxResult) -> list[Block]:
     """The matrix, and its formula."""
     by = "" if result.question.temperature == 1 else f"/{result.question.temperature:g}"
     said = f"dp[i]/dz[j] = p[i]*((i == j) - p[j]){by}; every row and column sums to 0"
-    if len(result.logits) > _WRITTEN:
+    if len(result.logits) > _MATRIX:
         return [Block("l", [Row((said,))])]
     rows = [Row(("p", *("" for _ in result.logits)), "aside")]
     for p, row in zip(result.exact.softmax, result.jacobian, strict=True):
-        rows.append(Row((_decimal(p, 6), *(_decimal(value, 6) for value in row))))
+        rows.append(Row((_decimal(p, 5), *(_decimal(value, 5) for value in row))))
     return [Block("l", [Row((said,))]), Block("r" * (len(result.logits) + 1), rows)]
 
 
@@ -270,8 +271,8 @@ def _found(result: SoftmaxResult) -> list[Block]:
         rows.append(Row((label, each.dtype, *_breach(each.move), *_breach(each.shift), times)))
     said = (
         "The smallest number of the type by which logits are moved or multiplied until a",
-        "value is nan or infinite, or a probability 0. Moved apart, the smallest goes down",
-        "and the others up: the worst that moving each of them by so much can do.",
+        "value is nan or infinite, or a probability 0. Moved apart, the smallest goes",
+        "down and the others up: the worst that moving each of them by so much can do.",
     )
     return [Block("l", [Row((line,)) for line in said]), Block("llrlrlr", rows)]
 
@@ -389,4 +390,5 @@ def _ulps(error: float, unit: str = " ulp") -> str:
         return ""
     if error == 0:
         return f"0{unit}"
-    return f"{error:.3g}{unit}"
+    # Of a large error the power of ten says enough.
+    return f"{error:.0e}{unit}" if error >= 1000 else f"{error:.3g}{unit}"

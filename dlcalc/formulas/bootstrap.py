@@ -53,12 +53,13 @@ class Drawing(NamedTuple):
         >>> Drawing(1000, 1030, batch=50).formula
         '(1 - 50/1000)**20*(1 - 30/1000)'
         """
+        n = short(self.n)
         if self.n > _PLAIN:
             # In floats 1 - 1/n would be rounded, beyond 1e16 to 1.
-            parts = [f"{times}*log1p(-{size}/{self.n})" for times, size in self._batches]
-            return f"exp({' + '.join(parts) or '0'})"
+            logs = [f"{short(times)}*log1p(-{size}/{n})" for times, size in self._batches]
+            return f"exp({' + '.join(logs) or '0'})"
         parts = [
-            f"(1 - {size}/{self.n})" + (f"**{times}" if times > 1 else "")
+            f"(1 - {size}/{n})" + (f"**{short(times)}" if times > 1 else "")
             for times, size in self._batches
         ]
         return "*".join(parts) or "1"
@@ -155,6 +156,16 @@ class Drawing(NamedTuple):
                 p *= ((n - size) / n) ** times
                 q *= ((n - size) * (n - size - 1) / (n * (n - 1))) ** times
             return p, n * p * (1 - p) + n * (n - 1) * (q - p * p)
+
+
+def short(n: int) -> str:
+    """A whole number as Python reads it, a large round one as 1e+18.
+
+    >>> short(1000), short(10**18), short(10**18 + 1)
+    ('1000', '1e+18', '1000000000000000001')
+    """
+    rounded = f"{n:g}"
+    return rounded if n > _PLAIN and int(float(rounded)) == n else str(n)
 
 
 def _beyond_linear(x: float) -> float:

@@ -134,29 +134,47 @@ def _expected_move(settings: Settings, logits: Logits, way: str) -> float:
     """By how much logits would have to move, were there no rounding."""
     kind, by = settings.kind, settings.temperature
     if settings.method not in PROBABILITIES:
-        spread = max(logits) - min(logits) if way == "apart" else max(logits)
-        return (kind.largest - spread) / (2 if way == "apart" else 1)
+        if way == "apart":
+            return (kind.largest - max(logits) + min(logits)) / 2
+        return kind.largest - max(logits)
     z = sorted(logit / by for logit in logits)
-    least = log(kind.smallest) - log(2)
     if way == "up":
         return (log(kind.largest) - _log_sum_exp(z)) * by
     if way == "down":
-        return (z[0] - least) * by
-    return (z[0] - _log_sum_exp(z[1:]) - least) / 2 * by
+        return (z[0] - log(kind.smallest) + log(2)) * by
+    if settings.method == "shifted":
+        return (z[0] - z[-1] - _least_difference(kind, z[1:])) / 2 * by
+    return (z[0] - _log_sum_exp(z[1:]) - log(kind.smallest) + log(2)) / 2 * by
 
 
 def _expected_factor(settings: Settings, logits: Logits) -> float:
     """By how much logits would have to be multiplied, were there no rounding."""
     kind, by = settings.kind, settings.temperature
-    low, high = min(logits), max(logits)
+    z = sorted(logit / by for logit in logits)
+    low, high = z[0], z[-1]
     if settings.method not in PROBABILITIES:
-        return kind.largest / max(-low, high, high - low, 1.0)
+        return kind.largest / max(-low, high, high - low, 1.0) / by
+    if settings.method == "shifted":
+        return _least_difference(kind, z[1:]) / (low - high) if low < high else 1.0
     least, most = log(kind.smallest) - log(2), log(kind.largest)
-    factors = [least / (low - high)] if low < high else []
-    if settings.method != "shifted":
-        factors += [least / low] if low < 0 else []
-        factors += [most / high] if high > 0 else []
-    return min(factors, default=1.0) * by
+    factors = [least / low] if low < 0 else []
+    for limit, first in ((most, high), (least, low - high)):
+        factor = limit / first if first * limit > 0 else 0.0
+        # The sum depends on the factor too, but little: a few rounds settle it.
+        for _ in range(6 if factor else 0):
+            total = _log_sum_exp([each * factor for each in z])
+            factor *= limit / (total if limit > 0 else low * factor - total)
+        factors += [factor] if factor > 0 else []
+    return min(factors, default=1.0)
+
+
+def _least_difference(kind: Format, others: list[float]) -> float:
+    """Below which difference from the largest logit the shifted method gives 0.
+
+    The exponential is a few times the smallest number, and divided by the sum rounds to 0.
+    """
+    total = sum(exp(each - others[-1]) for each in others) if others else 1.0
+    return log(kind.smallest) + log(total // 2 + 0.5)
 
 
 def _log_sum_exp(z: list[float]) -> float:

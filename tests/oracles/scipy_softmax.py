@@ -49,7 +49,8 @@ def main() -> None:
         "odd": [{"logits": list(map(str, z)), **answers(z)} for z in draws.ODD],
         "random": [{"logits": list(map(str, z)), **answers(z)} for z in vectors()],
     }
-    DATA.write_text(json.dumps(found, indent=0) + "\n", encoding="utf-8")
+    text = json.dumps(found, separators=(",", ":")).replace('{"logits"', '\n{"logits"')
+    DATA.write_text(text + "\n", encoding="utf-8")
     print(f"{len(draws.ODD)} odd and {len(vectors())} random vectors, scipy {scipy.__version__}")
 
 

@@ -78,7 +78,8 @@ def main() -> None:
         bits = functions(name)
         found[name] = {"all": digest(bits)}
     found["odd"] = [{"logits": list(map(str, z)), **odd(z)} for z in draws.ODD]
-    DATA.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    text = json.dumps(found, separators=(",", ":")).replace('"all"', '\n"all"')
+    DATA.write_text(text + "\n", encoding="utf-8")
     print(f"{draws.COUNT:,} operations of each kind, torch {torch.__version__}")
 
 
