@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dlcalc.answers.step_verify import (
-    DIVIDED,
+    OUT_OF_RANGE,
     TOLERANCE,
     compared,
-    divides_nothing,
     engine_path,
+    out_of_range,
 )
 from dlcalc.formulas.dual import Function, Undefined
+from dlcalc.formulas.update import steps
 from dlcalc.result import Finding
 
 if TYPE_CHECKING:
@@ -45,7 +46,8 @@ def _gradient(result: DescentResult) -> Finding:
         except Undefined:
             continue
         size = max(1.0, abs(visit.value), *map(abs, exact))
-        if _apart(wide, found) > _SLOPES * size or _kinked(function, visit.at, size):
+        steady = _SLOPES * max(1.0, abs(visit.value), *map(abs, found))
+        if _apart(wide, found) > steady or _kinked(function, visit.at, size):
             continue
         points += 1
         worst = max(worst, _apart(exact, found) / size)
@@ -153,23 +155,20 @@ def _eigenvalues(function: Function, at: list[float], share: float) -> list[floa
 
 
 def _path(result: DescentResult, count: int) -> Finding:
-    """The same steps by the engine, from the same gradients."""
-    start = result.walk.visits[0].at
+    """The same steps by the engine, from the gradients at our own points.
 
-    def gradient(number: int, at: list[float]) -> list[float]:
-        return result.function.gradient(at)[1]
-
-    try:
-        theirs, largest = engine_path(start, gradient, result.question.how, count)
-    except Undefined:
-        theirs, largest = [float("nan")], 0.0
-    if divides_nothing(result.question.how, theirs):
-        return Finding("the engine's steps", False, DIVIDED, counts=False)
+    So rounding is not blown up where a path is unstable.
+    """
+    start, how = result.walk.visits[0].at, result.question.how
+    ours = steps(start, lambda number, at: result.function.gradient(at)[1], how)
+    theirs, largest = engine_path(start, lambda number, at: next(ours).data, how, count)
+    if out_of_range(theirs):
+        return Finding("the engine's steps", False, OUT_OF_RANGE, counts=False)
     error = compared(result.walk.visits[-1].at, theirs, largest)
+    many = f"{count:,} {'step' if count == 1 else 'steps'}"
     return Finding(
         "the engine's steps",
         error <= max(TOLERANCE, 1e-15 * count),
-        f"{count:,} steps by the engine's {result.question.how.rule.name}, "
-        f"largest relative difference {error:.2g}",
+        f"{many} by the engine's {how.rule.name}, largest relative difference {error:.2g}",
         {"largest_relative_difference": error, "point": theirs},
     )

@@ -164,7 +164,7 @@ def _formula(result: NormResult) -> Callable[[Any], Any]:
         if name == "l2":
             size = given.get("norm")
             size = np.sqrt(np.sum(x * x, axis=over, keepdims=True)) if size is None else size
-            return x / np.where(size.real > settings.eps, size, settings.eps)
+            return x / np.where(size.real > settings.eps, size, settings.eps or 1)
         if name == "minmax":
             low = given.get("min", np.min(x, axis=over, keepdims=True))
             width = given.get("max", np.max(x, axis=over, keepdims=True)) - low
@@ -175,9 +175,10 @@ def _formula(result: NormResult) -> Callable[[Any], Any]:
         mean = given.get("mean", np.mean(x, axis=over, keepdims=True))
         if name == "zscore":
             apart = x - mean
-            count = frame.cut.length - settings.ddof
-            spread = np.sqrt(np.sum(apart * apart, axis=over, keepdims=True) / count)
-            spread = given.get("std", spread)
+            spread = given.get("std")
+            if spread is None:
+                count = frame.cut.length - settings.ddof
+                spread = np.sqrt(np.sum(apart * apart, axis=over, keepdims=True) / count)
             return apart / np.where(spread == 0, 1, spread)
         return (x - mean) / np.sqrt(given["var"] + settings.eps)
 

@@ -241,7 +241,7 @@ class StepResult(Result):
             never = "" if moving else "; exactly 0 it never is"
             formula = f"log(0.5)/log({factor})" if lost > 1e-9 else f"log(0.5)/log1p(-{lost:g})"
             rows.append(Row(("half-life", f"{formula} = {shown(half)} steps{never}")))
-        elif lost:
+        elif lost >= 1:
             rows.append(Row(("half-life", f"none: {_overshoot(lost)}")))
         return [Block("ll", rows)]
 
@@ -289,7 +289,7 @@ class StepResult(Result):
         if self._closed and self._strength:
             rate = self.question.how.rate
             document["l2"] = {
-                "factor": 1 - rate * self._strength,
+                "factor": finite(1 - rate * self._strength),
                 "left": finite(shrinkage(rate, self._strength, self.count)),
                 "half_life": half_life(rate, self._strength),
             }
