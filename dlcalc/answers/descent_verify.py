@@ -53,7 +53,7 @@ def _gradient(result: DescentResult) -> Finding:
         worst = max(worst, _apart(exact, found) / size)
     sentence = f"gradient by central differences at {points} points, largest difference {worst:.2g}"
     if not points:
-        sentence = "no point of the path is far enough from a kink for differences"
+        sentence = "no point of the path lets differences be taken"
     passed = worst <= _SLOPES and points > 0
     return Finding(
         "the gradient",

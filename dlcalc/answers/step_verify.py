@@ -39,9 +39,16 @@ def engine_path(
         name, settings = "adamw", {**settings, "weight_decay": how.penalty.decay}
     optimiser = make(name, array, decayed=None, **settings)
     kind = regularisers.ProximalL1 if how.penalty.proximal else regularisers.L1
-    acting = [kind(array, how.penalty.l1), regularisers.L2(array, how.penalty.l2)]
-    if name != "adamw":
-        acting.append(regularisers.DecoupledDecay(array, how.penalty.decay))
+    decay = 0.0 if name == "adamw" else how.penalty.decay
+    acting = [
+        made(array, strength)
+        for made, strength in (
+            (kind, how.penalty.l1),
+            (regularisers.L2, how.penalty.l2),
+            (regularisers.DecoupledDecay, decay),
+        )
+        if strength
+    ]
     largest = float(np.max(np.abs(array)))
     for number in range(1, count + 1):
         found = np.array(gradient(number, array.tolist()), dtype=np.float64)

@@ -154,6 +154,29 @@ def test_the_second_route_agrees(text: str, start: Any, given: dict[str, Any]) -
     json.loads(result.json(), parse_constant=lambda name: pytest.fail(name))
 
 
+def test_the_default_rate_counts_the_penalty_in() -> None:
+    result = path("x**2", "1", l2=3, steps=2)
+    assert result.question.how.rate == 1 / 5 and "1/5 = 0.2" in result.plain()
+    assert result.value == pytest.approx((0.0,))
+
+
+@pytest.mark.parametrize(
+    ("text", "start", "given"),
+    [
+        ("tan(x)", "1e300", {}),
+        ("relu(x)", "0", {}),
+        ("x**(1/3)", "1e-9", {"lr": 1}),
+        ("x**2", "5e-324", {"optimizer": "adadelta:eps=0"}),
+    ],
+)
+def test_where_differences_have_no_say_it_is_said(
+    text: str, start: str, given: dict[str, Any]
+) -> None:
+    result = path(text, start, steps=3, verify=True, **given)
+    assert result.failure == "" and "not reached" in result.plain()
+    json.loads(result.json(), parse_constant=lambda name: pytest.fail(name))
+
+
 def test_a_wrong_gradient_is_found_by_the_second_route(monkeypatch: Any) -> None:
     from dlcalc.formulas import dual
 
