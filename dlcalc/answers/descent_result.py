@@ -125,9 +125,7 @@ class DescentResult(Result):
             return [Row(("to go", "at this rate it does not arrive"))]
         more = math.log(self.tolerance / norm) / math.log(left)
         formula = f"log({shown(self.tolerance)}/{shown(norm)})/log({shown(left)})"
-        return [
-            Row(("to go", f"{formula} = {shown(more)} steps, each of which leaves {shown(left)}"))
-        ]
+        return [Row(("to go", f"{formula} = {shown(more)} steps, each leaves {shown(left)}"))]
 
     def _factor(self) -> float | None:
         """What plain descent leaves of the distance with each step, near a minimum."""

@@ -150,7 +150,7 @@ def terms(question: Question, step: Step) -> list[Block]:
     if more > 0:
         blocks.append(Block("l", [Row((f"... and {more:,} more; -q prints all",), "aside")]))
     if not plain:
-        which = "w" if len(step.before) == 1 else "the first w"
+        which = "w" if len(step.before) == 1 else "w[1]"
         blocks.append(Block("ll", [Row((which, with_numbers(question, step, 0)))]))
     return blocks
 
