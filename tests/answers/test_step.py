@@ -182,6 +182,7 @@ def test_decay_is_l2_by_plain_descent_and_not_by_adam() -> None:
     by_adam = step(**given, l2=0.3, optimizer="adam").value
     decoupled = step(**given, decay=0.3, optimizer="adam").value
     assert by_adam != pytest.approx(decoupled)
+    assert "0.01, decoupled" in step(**given, optimizer="adamw").plain()
     adamw = step(**given, decay=0.3, optimizer="adamw").value
     assert adamw == decoupled == step(**given, optimizer="adamw:weight_decay=0.3").value
 
