@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
-from cli.test_terminal import _ESCAPES, in_a_pipe, on_terminal, words
+from cli.test_terminal import in_a_pipe, on_terminal, words
 from conftest import Run
 
 STEP = ["step", "--weights", "0.5,-1,2", "--grad", "0.1,0,-0.2", "--lr", "0.1", "--l1", "0.01"]
@@ -119,7 +120,7 @@ def test_bad_input(run: Run, arguments: list[str], message: str) -> None:
     ],
 )
 def test_a_terminal_shows_the_words_of_a_pipe(line: str, columns: int) -> None:
-    shown = _ESCAPES.sub("", on_terminal(line, columns))
+    shown = re.sub(r"\x1b\[[0-9;]*m", "", on_terminal(line, columns))
     assert sorted(words(shown)) == sorted(words(in_a_pipe(line)))
     assert max(len(text.rstrip()) for text in shown.splitlines()) <= columns or columns == 40
 
