@@ -11,6 +11,7 @@ from dlcalc.answers.step_verify import (
     engine_path,
     out_of_range,
 )
+from dlcalc.answers.verified import apart
 from dlcalc.formulas.dual import Function, Undefined
 from dlcalc.formulas.update import steps
 from dlcalc.result import Finding
@@ -51,7 +52,7 @@ def _gradient(result: DescentResult) -> Finding:
             continue
         points += 1
         worst = max(worst, _apart(exact, found) / size)
-    sentence = f"gradient by central differences at {points} points, largest difference {worst:.2g}"
+    sentence = f"gradient by central differences at {points} points, {apart(worst, _SLOPES)}"
     if not points:
         sentence = "no point of the path lets differences be taken"
     passed = worst <= _SLOPES and points > 0
@@ -133,7 +134,7 @@ def _spectrum(result: DescentResult) -> Finding:
     return Finding(
         "the curvature",
         error <= _CURVES,
-        f"eigenvalues by differences of gradients and LAPACK, largest difference {error:.2g}",
+        f"eigenvalues by differences of gradients and LAPACK, {apart(error, _CURVES)}",
         {"largest_difference": error, "eigenvalues": narrow},
     )
 
@@ -165,10 +166,11 @@ def _path(result: DescentResult, count: int) -> Finding:
     if out_of_range(theirs):
         return Finding("the engine's steps", False, OUT_OF_RANGE, counts=False)
     error = compared(result.walk.visits[-1].at, theirs, largest)
+    bound = max(TOLERANCE, 1e-15 * count)
     many = f"{count:,} {'step' if count == 1 else 'steps'}"
     return Finding(
         "the engine's steps",
-        error <= max(TOLERANCE, 1e-15 * count),
-        f"{many} by the engine's {how.rule.name}, largest relative difference {error:.2g}",
+        error <= bound,
+        f"{many} by the engine's {how.rule.name}, {apart(error, bound, 'relative difference')}",
         {"largest_relative_difference": error, "point": theirs},
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from dlcalc.answers.verified import apart
 from dlcalc.result import Finding
 
 if TYPE_CHECKING:
@@ -81,9 +82,9 @@ def out_of_range(weights: Sequence[float]) -> bool:
 
 def compared(ours: Sequence[float], theirs: Sequence[float], largest: float) -> float:
     """The largest difference, relative to the largest weight on the way."""
-    apart = max(abs(one - other) for one, other in zip(ours, theirs, strict=True))
+    most = max(abs(one - other) for one, other in zip(ours, theirs, strict=True))
     # Near the end of float64's range nothing is relative any more.
-    return apart / max(largest, 1e-290)
+    return most / max(largest, 1e-290)
 
 
 def engine_steps(result: StepResult) -> Finding:
@@ -97,7 +98,7 @@ def engine_steps(result: StepResult) -> Finding:
     return Finding(
         "the engine's steps",
         error <= TOLERANCE,
-        f"{many} by the engine's {how.rule.name}, largest relative difference {error:.2g}",
+        f"{many} by the engine's {how.rule.name}, {apart(error, TOLERANCE, 'relative difference')}",
         {"largest_relative_difference": error, "weights": theirs},
     )
 
@@ -125,6 +126,6 @@ def closed_form(result: StepResult) -> Finding:
     return Finding(
         "the closed form",
         error <= bound,
-        f"the closed form in 50 digits, largest relative difference {error:.2g}",
+        f"the closed form in 50 digits, {apart(error, bound, 'relative difference')}",
         {"largest_relative_difference": error},
     )

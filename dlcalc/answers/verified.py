@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import ceil, log10
 
 from dlcalc.result import Finding, Result, Row
 
@@ -27,3 +28,17 @@ class VerifiedResult(Result):
             return {}
         found = {f.name: {"passed": f.passed, **f.document} for f in self.findings}
         return {"verification": found}
+
+
+def apart(error: float, bound: float, what: str = "difference") -> str:
+    """What all differences are below, or the largest where it is too large or no number.
+
+    The digits of a small one are those of one machine's rounding.
+
+    >>> apart(3.1e-16, 1e-12), apart(2e-13, 1e-12), apart(0.5, 1e-12)
+    ('differences below 1e-14', 'differences below 1e-12', 'largest difference 0.5')
+    """
+    if not error <= bound:
+        return f"largest {what} {error:.2g}"
+    power = max(ceil(log10(error)), -14) if error else -14
+    return f"{what}s below 1e{power:03d}"
