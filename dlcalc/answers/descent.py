@@ -112,6 +112,7 @@ def _with_rate(question: Question, function: Function, at: list[float]) -> tuple
     curvature = _largest(function, at)
     if curvature is None or curvature <= FLAT:
         return question, ""
+    curvature += how.penalty.l2 + how.penalty.decay
     rate = 1 / curvature
     question = question._replace(how=how._replace(rate=rate), default_rate=False)
     return question, f"1/{curvature:.6g} = {rate:.6g}, by the largest curvature at the start"

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from dlcalc.answers.step_result import described, finite
 from dlcalc.answers.step_text import heading
+from dlcalc.answers.verified import VerifiedResult
 from dlcalc.formulas.update import shown
-from dlcalc.result import Block, Finding, Result, Row
+from dlcalc.result import Block, Row
 
 if TYPE_CHECKING:
     from dlcalc.answers.descent import Walk
@@ -24,7 +25,7 @@ FLAT = 1e-300
 _SETTLED = 0.01
 
 
-class DescentResult(Result):
+class DescentResult(VerifiedResult):
     """A path down a function. Its value is the last point, or ``diverged``."""
 
     def __init__(
@@ -38,14 +39,8 @@ class DescentResult(Result):
     ) -> None:
         self.text, self.function, self.question = text, function, question
         self.walk, self.tolerance, self.reason = walk, tolerance, reason
-        self.findings: list[Finding] = []
         end = walk.visits[-1]
         self.value: object = "diverged" if walk.broken else tuple(end.at)
-
-    @property
-    def failure(self) -> str:  # type: ignore[override]
-        """How a second computation disagreed."""
-        return " ".join(finding.failure for finding in self.findings if finding.failure)
 
     def verify(self, count: int) -> None:
         """The derivatives by differences, the path by the engine."""
@@ -68,7 +63,7 @@ class DescentResult(Result):
                 Row((f"{visit.number:,}", *at, *more, shown(visit.value), shown(visit.norm)))
             )
         below = [Row(self._verdict()), *self._to_go(), *self._curvature()]
-        below += [finding.row for finding in self.findings]
+        below += self.verified()
         blocks = [Block("ll", top), Block("r" * len(head), rows), Block("ll", below)]
         return [*blocks, Block("ll", [Row(("end", self._end()), "answer")])]
 
@@ -125,9 +120,7 @@ class DescentResult(Result):
             return [Row(("to go", "at this rate it does not arrive"))]
         more = math.log(self.tolerance / norm) / math.log(left)
         formula = f"log({shown(self.tolerance)}/{shown(norm)})/log({shown(left)})"
-        return [
-            Row(("to go", f"{formula} = {shown(more)} steps, each of which leaves {shown(left)}"))
-        ]
+        return [Row(("to go", f"{formula} = {shown(more)} steps, each leaves {shown(left)}"))]
 
     def _factor(self) -> float | None:
         """What plain descent leaves of the distance with each step, near a minimum."""
@@ -249,12 +242,7 @@ class DescentResult(Result):
             "eigenvalues": walk.spectrum or None,
             "largest_stable_lr": stable,
         }
-        if self.findings:
-            document["verification"] = {
-                finding.name: {"passed": finding.passed, **finding.document}
-                for finding in self.findings
-            }
-        return document
+        return document | self.verification()
 
 
 def _place(spectrum: list[float]) -> str:

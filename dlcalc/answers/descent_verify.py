@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dlcalc.answers.step_verify import (
-    DIVIDED,
+    OUT_OF_RANGE,
     TOLERANCE,
     compared,
-    divides_nothing,
     engine_path,
+    out_of_range,
 )
+from dlcalc.answers.verified import apart
 from dlcalc.formulas.dual import Function, Undefined
+from dlcalc.formulas.update import steps
 from dlcalc.result import Finding
 
 if TYPE_CHECKING:
@@ -45,13 +47,14 @@ def _gradient(result: DescentResult) -> Finding:
         except Undefined:
             continue
         size = max(1.0, abs(visit.value), *map(abs, exact))
-        if _apart(wide, found) > _SLOPES * size or _kinked(function, visit.at, size):
+        steady = _SLOPES * max(1.0, abs(visit.value), *map(abs, found))
+        if _apart(wide, found) > steady or _kinked(function, visit.at, size):
             continue
         points += 1
         worst = max(worst, _apart(exact, found) / size)
-    sentence = f"gradient by central differences at {points} points, largest difference {worst:.2g}"
+    sentence = f"gradient by central differences at {points} points, {apart(worst, _SLOPES)}"
     if not points:
-        sentence = "no point of the path is far enough from a kink for differences"
+        sentence = "no point of the path lets differences be taken"
     passed = worst <= _SLOPES and points > 0
     return Finding(
         "the gradient",
@@ -131,7 +134,7 @@ def _spectrum(result: DescentResult) -> Finding:
     return Finding(
         "the curvature",
         error <= _CURVES,
-        f"eigenvalues by differences of gradients and LAPACK, largest difference {error:.2g}",
+        f"eigenvalues by differences of gradients and LAPACK, {apart(error, _CURVES)}",
         {"largest_difference": error, "eigenvalues": narrow},
     )
 
@@ -153,23 +156,21 @@ def _eigenvalues(function: Function, at: list[float], share: float) -> list[floa
 
 
 def _path(result: DescentResult, count: int) -> Finding:
-    """The same steps by the engine, from the same gradients."""
-    start = result.walk.visits[0].at
+    """The same steps by the engine, from the gradients at our own points.
 
-    def gradient(number: int, at: list[float]) -> list[float]:
-        return result.function.gradient(at)[1]
-
-    try:
-        theirs, largest = engine_path(start, gradient, result.question.how, count)
-    except Undefined:
-        theirs, largest = [float("nan")], 0.0
-    if divides_nothing(result.question.how, theirs):
-        return Finding("the engine's steps", False, DIVIDED, counts=False)
+    So rounding is not blown up where a path is unstable.
+    """
+    start, how = result.walk.visits[0].at, result.question.how
+    ours = steps(start, lambda number, at: result.function.gradient(at)[1], how)
+    theirs, largest = engine_path(start, lambda number, at: next(ours).data, how, count)
+    if out_of_range(theirs):
+        return Finding("the engine's steps", False, OUT_OF_RANGE, counts=False)
     error = compared(result.walk.visits[-1].at, theirs, largest)
+    bound = max(TOLERANCE, 1e-15 * count)
+    many = f"{count:,} {'step' if count == 1 else 'steps'}"
     return Finding(
         "the engine's steps",
-        error <= max(TOLERANCE, 1e-15 * count),
-        f"{count:,} steps by the engine's {result.question.how.rule.name}, "
-        f"largest relative difference {error:.2g}",
+        error <= bound,
+        f"{many} by the engine's {how.rule.name}, {apart(error, bound, 'relative difference')}",
         {"largest_relative_difference": error, "point": theirs},
     )

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from dlcalc.answers.verified import VerifiedResult
 from dlcalc.formulas.update import filled, shown
-from dlcalc.result import Block, Finding, Result, Row
+from dlcalc.result import Block, Row
 
 if TYPE_CHECKING:
     from dlcalc.answers.norm_settings import Settings
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 _ROWS, _COLUMNS = 12, 6
 
 
-class NormResult(Result):
+class NormResult(VerifiedResult):
     """Normalised data; with a gradient, that by the data. Its value is nested as the data is."""
 
     def __init__(
@@ -29,15 +30,9 @@ class NormResult(Result):
     ) -> None:
         self.sizes, self.settings, self.works = sizes, settings, works
         self.running, self.gradient = running, gradient
-        self.findings: list[Finding] = []
         self.work = works[-1]
         values = self.work.output if gradient is None else gradient.by_data
         self.value: object = nested(values, sizes)
-
-    @property
-    def failure(self) -> str:  # type: ignore[override]
-        """How a second computation disagreed."""
-        return " ".join(finding.failure for finding in self.findings if finding.failure)
 
     def verify(self) -> None:
         """Normalise with NumPy and the engine as well, and go back."""
@@ -55,7 +50,7 @@ class NormResult(Result):
             blocks.append(Block("ll", self._running_rows()))
         blocks += self._remarks()
         if self.findings:
-            blocks.append(Block("ll", [finding.row for finding in self.findings]))
+            blocks.append(Block("ll", self.verified()))
         if self.gradient is not None:
             return [*blocks, *self._values(self.work.output, ""), *self._gradient(self.gradient)]
         return [*blocks, *self._values(self.work.output, "answer")]
@@ -269,12 +264,7 @@ class NormResult(Result):
                 "gamma": self.gradient.by_gamma or None,
                 "beta": self.gradient.by_beta or None,
             }
-        if self.findings:
-            document["verification"] = {
-                finding.name: {"passed": finding.passed, **finding.document}
-                for finding in self.findings
-            }
-        return document
+        return document | self.verification()
 
 
 def nested(values: Sequence[float], sizes: tuple[int, ...]) -> tuple[object, ...]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from dlcalc.answers.norm_work import restored
+from dlcalc.answers.verified import apart
 from dlcalc.result import Finding
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def _agree(name: str, ours: Any, theirs: Any, by: str) -> Finding:
     return Finding(
         f"the {name}",
         error <= TOLERANCE,
-        f"{name} by {by}, largest difference {error:.2g}",
+        f"{name} by {by}, {apart(error, TOLERANCE)}",
         {"by": by, "largest_difference": error},
     )
 
@@ -164,7 +165,7 @@ def _formula(result: NormResult) -> Callable[[Any], Any]:
         if name == "l2":
             size = given.get("norm")
             size = np.sqrt(np.sum(x * x, axis=over, keepdims=True)) if size is None else size
-            return x / np.where(size.real > settings.eps, size, settings.eps)
+            return x / np.where(size.real > settings.eps, size, settings.eps or 1)
         if name == "minmax":
             low = given.get("min", np.min(x, axis=over, keepdims=True))
             width = given.get("max", np.max(x, axis=over, keepdims=True)) - low
@@ -174,11 +175,12 @@ def _formula(result: NormResult) -> Callable[[Any], Any]:
             return x / given["rms"]
         mean = given.get("mean", np.mean(x, axis=over, keepdims=True))
         if name == "zscore":
-            apart = x - mean
-            count = frame.cut.length - settings.ddof
-            spread = np.sqrt(np.sum(apart * apart, axis=over, keepdims=True) / count)
-            spread = given.get("std", spread)
-            return apart / np.where(spread == 0, 1, spread)
+            centred = x - mean
+            spread = given.get("std")
+            if spread is None:
+                count = frame.cut.length - settings.ddof
+                spread = np.sqrt(np.sum(centred * centred, axis=over, keepdims=True) / count)
+            return centred / np.where(spread == 0, 1, spread)
         return (x - mean) / np.sqrt(given["var"] + settings.eps)
 
     if not settings.method.trains:
@@ -235,7 +237,7 @@ def _back(result: NormResult) -> list[Finding]:
         Finding(
             "the way back",
             error <= TOLERANCE,
-            f"the inverse returns the data, largest relative difference {error:.2g}",
+            f"the inverse returns the data, {apart(error, TOLERANCE, 'relative difference')}",
             {"largest_relative_difference": error},
         )
     ]

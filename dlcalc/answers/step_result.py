@@ -7,11 +7,12 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from dlcalc.answers import step_text as text
+from dlcalc.answers.verified import VerifiedResult
 from dlcalc.errors import InputError
 from dlcalc.formulas import zero
 from dlcalc.formulas.penalties import half_life, l2_after, shrinkage
 from dlcalc.formulas.update import Step, Update, filled, moved, shown, steps
-from dlcalc.result import Block, Finding, Result, Row
+from dlcalc.result import Block, Row
 
 if TYPE_CHECKING:
     from dlcalc.answers.step import Question
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 MAX_UPDATES = 1_000_000
 
 
-class StepResult(Result):
+class StepResult(VerifiedResult):
     """One step or many of weights whose gradients are given. Its value is the last weights."""
 
     def __init__(
@@ -33,7 +34,6 @@ class StepResult(Result):
     ) -> None:
         self.weights, self.gradients, self.question = weights, gradients, question
         self.as_printed = as_printed
-        self.findings: list[Finding] = []
         self._refuse_what_says_nothing()
         self.count = question.steps or max(1, len(gradients))
         #: The steps that are told, the last among them; none where only the closed form is taken.
@@ -46,11 +46,6 @@ class StepResult(Result):
         else:
             after = self._leapt()
         self.value: tuple[float, ...] = tuple(after)
-
-    @property
-    def failure(self) -> str:  # type: ignore[override]
-        """How a second computation disagreed."""
-        return " ".join(finding.failure for finding in self.findings if finding.failure)
 
     def _refuse_what_says_nothing(self) -> None:
         question, penalty = self.question, self.question.how.penalty
@@ -143,10 +138,10 @@ class StepResult(Result):
         """Make the steps with the engine as well."""
         from dlcalc.answers.step_verify import closed_form, engine_steps
 
-        if self.told:
-            self.findings.append(engine_steps(self))
+        found = [engine_steps(self)] if self.told else []
         if self._closed and self._strength and len(self.gradients) < 2:
-            self.findings.append(closed_form(self))
+            found.append(closed_form(self))
+        self.findings = found
 
     def blocks(self) -> list[Block]:
         """The rule, the path, the terms of the last step, what penalties lead to, the weights."""
@@ -158,7 +153,7 @@ class StepResult(Result):
                 blocks.append(Block("l", [Row((f"step {self.count:,} in its terms",), "aside")]))
             blocks += text.terms(self.question, self.told[-1])
         blocks += self._both_ways() + self._decay_rows() + self._misprint()
-        rows = [finding.row for finding in self.findings]
+        rows = self.verified()
         answer = Row(("weights", text.in_one_line(self.value)), "answer")
         return [*blocks, Block("ll", [*rows, answer])]
 
@@ -241,7 +236,7 @@ class StepResult(Result):
             never = "" if moving else "; exactly 0 it never is"
             formula = f"log(0.5)/log({factor})" if lost > 1e-9 else f"log(0.5)/log1p(-{lost:g})"
             rows.append(Row(("half-life", f"{formula} = {shown(half)} steps{never}")))
-        elif lost:
+        elif lost >= 1:
             rows.append(Row(("half-life", f"none: {_overshoot(lost)}")))
         return [Block("ll", rows)]
 
@@ -289,18 +284,13 @@ class StepResult(Result):
         if self._closed and self._strength:
             rate = self.question.how.rate
             document["l2"] = {
-                "factor": 1 - rate * self._strength,
+                "factor": finite(1 - rate * self._strength),
                 "left": finite(shrinkage(rate, self._strength, self.count)),
                 "half_life": half_life(rate, self._strength),
             }
         if self.as_printed:
             document["as_printed"] = [self._printed(i)[0] for i in range(len(self.weights))]
-        if self.findings:
-            document["verification"] = {
-                finding.name: {"passed": finding.passed, **finding.document}
-                for finding in self.findings
-            }
-        return document
+        return document | self.verification()
 
     def _l1_document(self) -> dict[str, object]:
         by_soft = self.question.how.penalty.proximal

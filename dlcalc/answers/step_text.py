@@ -29,6 +29,9 @@ def heading(question: Question) -> list[Row]:
     if question.default_rate:
         twin = rule.twin.partition("(")[0]
         rows.append(Row(("lr", f"{shown(rate)}, the default of torch.optim.{twin}")))
+    if penalty.decay:
+        told = f"{shown(penalty.decay)}, decoupled: w shrinks by lr*decay of itself before the step"
+        rows.append(Row(("decay", told)))
     for each in question.penalties:
         rows.append(Row(("penalty", _penalty(each, penalty.proximal))))
         if question.n is not None or each.factor not in ("lambda", "lambda/2"):
@@ -150,7 +153,7 @@ def terms(question: Question, step: Step) -> list[Block]:
     if more > 0:
         blocks.append(Block("l", [Row((f"... and {more:,} more; -q prints all",), "aside")]))
     if not plain:
-        which = "w" if len(step.before) == 1 else "the first w"
+        which = "w" if len(step.before) == 1 else "w[1]"
         blocks.append(Block("ll", [Row((which, with_numbers(question, step, 0)))]))
     return blocks
 

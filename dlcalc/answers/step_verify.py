@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from dlcalc.answers.verified import apart
 from dlcalc.result import Finding
 
 if TYPE_CHECKING:
@@ -21,7 +22,10 @@ def engine_path(
     how: Update,
     count: int,
 ) -> tuple[list[float], float]:
-    """The weights after so many steps by the engine, and the largest weight on the way."""
+    """The weights after so many steps by the engine, and the largest weight on the way.
+
+    A gradient times the rate counts as a weight: what cancels in it is lost.
+    """
     import numpy as np
 
     from dlcalc.engine import regularisers
@@ -36,12 +40,20 @@ def engine_path(
         name, settings = "adamw", {**settings, "weight_decay": how.penalty.decay}
     optimiser = make(name, array, decayed=None, **settings)
     kind = regularisers.ProximalL1 if how.penalty.proximal else regularisers.L1
-    acting = [kind(array, how.penalty.l1), regularisers.L2(array, how.penalty.l2)]
-    if name != "adamw":
-        acting.append(regularisers.DecoupledDecay(array, how.penalty.decay))
+    decay = 0.0 if name == "adamw" else how.penalty.decay
+    acting = [
+        made(array, strength)
+        for made, strength in (
+            (kind, how.penalty.l1),
+            (regularisers.L2, how.penalty.l2),
+            (regularisers.DecoupledDecay, decay),
+        )
+        if strength
+    ]
     largest = float(np.max(np.abs(array)))
     for number in range(1, count + 1):
         found = np.array(gradient(number, array.tolist()), dtype=np.float64)
+        moves = how.rate * float(np.max(np.abs(found)))
         if how.clip.value < float("inf"):
             clip_by_value(found, how.clip.value)
         if how.clip.norm < float("inf"):
@@ -51,28 +63,28 @@ def engine_path(
         for each in acting:
             each.before_step(how.rate)
         # With eps = 0 the engine divides 0 by 0, as torch.optim does.
-        with np.errstate(divide="ignore", invalid="ignore"):
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             optimiser.step(found, how.rate)
         for each in acting:
             each.after_step(how.rate)
-        largest = max(largest, float(np.max(np.abs(array))))
+        largest = max(largest, float(np.max(np.abs(array))), moves)
     return array.tolist(), largest
 
 
-#: What is said where the engine's weights are no numbers, and ours stay.
-DIVIDED = "the engine divides 0 by 0, as torch.optim does with eps 0"
+#: What is said where the engine's weights are no numbers, and ours are.
+OUT_OF_RANGE = "the engine puts its constants together first, and leaves float64 here"
 
 
-def divides_nothing(how: Update, weights: Sequence[float]) -> bool:
-    """Whether the engine has no numbers to compare, for want of an epsilon."""
-    return how.settings.get("eps", 1.0) == 0 and not all(w - w == 0 for w in weights)
+def out_of_range(weights: Sequence[float]) -> bool:
+    """Whether the engine has no numbers to compare."""
+    return not all(w - w == 0 for w in weights)
 
 
 def compared(ours: Sequence[float], theirs: Sequence[float], largest: float) -> float:
     """The largest difference, relative to the largest weight on the way."""
-    apart = max(abs(one - other) for one, other in zip(ours, theirs, strict=True))
+    most = max(abs(one - other) for one, other in zip(ours, theirs, strict=True))
     # Near the end of float64's range nothing is relative any more.
-    return apart / max(largest, 1e-290)
+    return most / max(largest, 1e-290)
 
 
 def engine_steps(result: StepResult) -> Finding:
@@ -80,13 +92,13 @@ def engine_steps(result: StepResult) -> Finding:
     how = result.question.how
     theirs, largest = engine_path(result.weights, result.gradient, how, result.count)
     error = compared(result.value, theirs, largest)
-    if divides_nothing(how, theirs):
-        return Finding("the engine's steps", False, DIVIDED, counts=False)
+    if out_of_range(theirs):
+        return Finding("the engine's steps", False, OUT_OF_RANGE, counts=False)
     many = f"{result.count:,} {'step' if result.count == 1 else 'steps'}"
     return Finding(
         "the engine's steps",
         error <= TOLERANCE,
-        f"{many} by the engine's {how.rule.name}, largest relative difference {error:.2g}",
+        f"{many} by the engine's {how.rule.name}, {apart(error, TOLERANCE, 'relative difference')}",
         {"largest_relative_difference": error, "weights": theirs},
     )
 
@@ -114,6 +126,6 @@ def closed_form(result: StepResult) -> Finding:
     return Finding(
         "the closed form",
         error <= bound,
-        f"the closed form in 50 digits, largest relative difference {error:.2g}",
+        f"the closed form in 50 digits, {apart(error, bound, 'relative difference')}",
         {"largest_relative_difference": error},
     )

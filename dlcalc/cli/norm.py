@@ -53,8 +53,8 @@ def _options(function: Any) -> Any:
     "dlcalc norm batch '[[1,2],[3,4],[5,9]]' --gamma 2,1 --backward ones",
     "dlcalc norm group '[[1,2,3,4]]' --groups 2 --verify",
     "dlcalc norm zscore --inverse --mean 3 --std 1.5811 -1.26491,0,1.26491",
-    "dlcalc norm batch first.csv second.csv --momentum 0.1",
-    "dlcalc norm layer - < data.csv",
+    "dlcalc norm batch '[[1],[3]]' '[[2],[6]]' --momentum 0.1",
+    "dlcalc norm layer - < numbers.csv",
 )
 @click.argument("method", type=Words(list(METHODS)), metavar="METHOD")
 @click.argument("data", nargs=-1, type=click.UNPROCESSED, metavar="DATA...")

@@ -66,7 +66,7 @@ def _options(function: Any) -> Any:
     "dlcalc step --weights 2 --lr 0.1 --l2 0.1 --steps 100 --verify",
     "dlcalc step --weights 1 --grad 0.5 --optimizer adam --steps 5",
     "dlcalc step --function 'x^2 + 10*y^2' --start 3,1 --lr 0.05 --steps 50",
-    "dlcalc step - < questions.txt",
+    "dlcalc step - --lr 0.1 < steps.txt",
 )
 @click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[-]")
 @_options

@@ -122,4 +122,5 @@ def half_life(rate: float, strength: float) -> float | None:
     68.9676
     """
     lost = rate * strength
-    return math.log(0.5) / math.log1p(-lost) if 0 < lost < 1 else None
+    found = math.log(0.5) / math.log1p(-lost) if 0 < lost < 1 else math.inf
+    return found if found < math.inf else None

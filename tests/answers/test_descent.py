@@ -86,6 +86,12 @@ def test_overflow_ends_a_path() -> None:
     assert left.value == "diverged" and "no slope" in left.plain()
 
 
+def test_a_square_that_vanishes_ends_a_path() -> None:
+    result = path("x**2", "5e-324", steps=3, optimizer="adadelta:eps=0")
+    assert result.value == "diverged"
+    assert "divides by the square of a gradient" in result.plain()
+
+
 @pytest.mark.parametrize("word", ["sgd", "momentum:momentum=0.5", "nesterov:momentum=0.7"])
 @pytest.mark.parametrize("curvature", [0.3, 4.0])
 def test_the_stable_rate_is_where_steps_begin_to_grow(word: str, curvature: float) -> None:
@@ -151,6 +157,28 @@ def test_the_second_route_agrees(text: str, start: Any, given: dict[str, Any]) -
     result = path(text, start, steps=40, verify=True, **given)
     assert result.failure == "" and len(result.findings) == 3
     assert all(finding.passed for finding in result.findings)
+    json.loads(result.json(), parse_constant=lambda name: pytest.fail(name))
+
+
+def test_the_default_rate_counts_the_penalty_in() -> None:
+    result = path("x**2", "1", l2=3, steps=2)
+    assert result.question.how.rate == 1 / 5 and "1/5 = 0.2" in result.plain()
+    assert result.value == pytest.approx((0.0,))
+
+
+@pytest.mark.parametrize(
+    ("text", "start", "given"),
+    [
+        ("tan(x)", "1e300", {}),
+        ("relu(x)", "0", {}),
+        ("x**(1/3)", "1e-9", {"lr": 1}),
+    ],
+)
+def test_where_differences_have_no_say_it_is_said(
+    text: str, start: str, given: dict[str, Any]
+) -> None:
+    result = path(text, start, steps=3, verify=True, **given)
+    assert result.failure == "" and "not reached" in result.plain()
     json.loads(result.json(), parse_constant=lambda name: pytest.fail(name))
 
 

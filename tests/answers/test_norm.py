@@ -277,6 +277,14 @@ def test_a_wrong_value_is_found_by_the_second_route() -> None:
         assert "the way back" in result.failure
 
 
+def test_where_arrays_would_overflow_it_is_said() -> None:
+    result = norm("zscore", [1e300, -1e300], verify=True)
+    assert result.failure == "" and "not reached" in result.plain()
+    assert_close(result.value, [0.5**0.5, -(0.5**0.5)])
+    with pytest.raises(InputError, match="what went in is beyond float64"):
+        norm("rms", [1e308], statistics={"rms": [10]}, inverse=True)
+
+
 def test_large_and_small_numbers() -> None:
     assert_close(norm("zscore", [1e300, 2e300, 3e300]).value, [-1, 0, 1])
     assert_close(norm("zscore", [1e-300, 2e-300, 3e-300]).value, [-1, 0, 1])

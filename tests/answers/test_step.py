@@ -182,6 +182,7 @@ def test_decay_is_l2_by_plain_descent_and_not_by_adam() -> None:
     by_adam = step(**given, l2=0.3, optimizer="adam").value
     decoupled = step(**given, decay=0.3, optimizer="adam").value
     assert by_adam != pytest.approx(decoupled)
+    assert "0.01, decoupled" in step(**given, optimizer="adamw").plain()
     adamw = step(**given, decay=0.3, optimizer="adamw").value
     assert adamw == decoupled == step(**given, optimizer="adamw:weight_decay=0.3").value
 
@@ -240,6 +241,13 @@ def test_a_wrong_step_is_found_by_the_second_route() -> None:
     assert "wrong" in result.plain()
 
 
+def test_where_the_engine_has_no_numbers_it_is_said() -> None:
+    """0 divided by 0, where ours moves nothing; that is no agreement and no failure."""
+    result = step(weights="1", grad="0", optimizer="adam:eps=0", verify=True)
+    assert result.value == (1.0,) and result.failure == ""
+    assert "not reached" in result.plain()
+
+
 def test_expectations() -> None:
     result = step(weights="0.5,-1", grad="0.1,0", lr=0.1)
     assert result.meets("0.49,-1") and result.meets("0.5,-1.0")
@@ -273,6 +281,7 @@ def test_expectations() -> None:
         ({"weights": "1", "l1": "1", "steps": "1e18"}, "too many one by one"),
         ({"weights": "1", "l2": "3", "lr": "1", "steps": "1e18"}, "the weights grow beyond"),
         ({"weights": "1", "grad": "1e200", "optimizer": "adam"}, "leaves the range of float64"),
+        ({"weights": "1", "grad": "1e-200", "optimizer": "rmsprop:eps=0"}, "its square is 0"),
         ({"weights": "1", "grad": "1", "elastic": "1"}, "--elastic takes two strengths"),
         ({"weights": "1", "grad": "1", "elastic": "1,-2"}, "--elastic takes two strengths"),
         ({"weights": "1", "elastic": "1,2", "l1": "1"}, "--l1 does not go together"),

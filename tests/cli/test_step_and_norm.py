@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
-from cli.test_terminal import in_a_pipe, on_terminal
+from cli.test_terminal import in_a_pipe, on_terminal, words
 from conftest import Run
 
 STEP = ["step", "--weights", "0.5,-1,2", "--grad", "0.1,0,-0.2", "--lr", "0.1", "--l1", "0.01"]
@@ -105,6 +106,23 @@ def test_bad_input(run: Run, arguments: list[str], message: str) -> None:
     assert (done.returncode, done.stdout) == (2, "")
     assert message in done.stderr and "Traceback" not in done.stderr
     assert "bug" not in done.stderr
+
+
+@pytest.mark.parametrize("columns", [40, 80, 120])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "step --weights 0.5,-1,2 --grad 0.1,0,-0.2 --lr 0.1 --l1 0.01",
+        "step --weights 2 --grad 0.5 --lr 0.1 --l2 1 --n 10 --as-printed",
+        "step --weights 0.5,-1 --grad 0.1,-0.2 --optimizer adam --steps 3",
+        "norm batch [[1,2],[3,4],[5,9]] --backward ones",
+        "norm zscore 1,2,3,4,5",
+    ],
+)
+def test_a_terminal_shows_the_words_of_a_pipe(line: str, columns: int) -> None:
+    shown = re.sub(r"\x1b\[[0-9;]*m", "", on_terminal(line, columns))
+    assert sorted(words(shown)) == sorted(words(in_a_pipe(line)))
+    assert max(len(text.rstrip()) for text in shown.splitlines()) <= columns or columns == 40
 
 
 def test_the_descent_is_drawn_where_a_person_looks() -> None:
