@@ -50,7 +50,7 @@ _dlcalc() {
             __dlcalc_offer "${option%%:*}"
         done
     elif [[ -z $command ]]; then
-        __dlcalc_offer shape params train-toy layers zoo
+        __dlcalc_offer shape params activation loss train-toy layers zoo
     else
         __dlcalc_operand
     fi
@@ -121,6 +121,14 @@ __dlcalc_table() {
             ;;
         params)
             options='-f:file --file:file --layout:=chw,hwc --like:=torch,keras,tf,onnx,onnx21,caffe --compare: --batch:text --dtype:=float64,float32,float16,bfloat16,fp8,int8,int4 --optimizer:=sgd,momentum,nesterov,adagrad,rmsprop,adadelta,adam,adamw --include:text --exclude:text --sharing: --verify: --verify-budget:text --json: -q: --quiet: --expect:text --color:=auto,always,never -h: --help:'
+            kinds='net+'
+            ;;
+        activation)
+            options='--at:text --depth:text --epsilon:text --compare:text --of:text --plot: --verify: --json: -q: --quiet: --expect:text --color:=auto,always,never -h: --help:'
+            kinds='net+'
+            ;;
+        loss)
+            options='--target:text --prediction:text --from-logits: --label-smoothing:text --weights:text --reduction:=mean,sum,none --delta:text --q:text --margin:text --half: --through:text --verify: --json: -q: --quiet: --expect:text --color:=auto,always,never -h: --help:'
             kinds='net+'
             ;;
         train-toy)

@@ -43,13 +43,13 @@ def prove(known: Facts, points: tuple[float, ...]) -> list[Finding]:
     steps = "complex steps" if found.analytic else "central differences"
     return [
         _finding(
-            "value and derivative",
+            "value and slope",
             "by the engine",
             [_Route(of.value, grid, found.values), _Route(of.slope, grid, found.slopes)],
             _EXACT,
         ),
         _finding(
-            "derivative",
+            "slope",
             f"by {steps}",
             [_Route(of.slope, grid[away], found.steps[away])],
             _EXACT if found.analytic else _DIFFERENCED,

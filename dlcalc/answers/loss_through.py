@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from re import sub
 
 from dlcalc.answers.activation_facts import json_number, short
 from dlcalc.answers.loss_data import Given, data
@@ -17,6 +18,9 @@ from dlcalc.result import Block, Finding, Result, Row
 #: Where nothing else is asked for: from certain of one answer to certain of the other.
 GRID = (-10.0, -6.0, -4.0, -2.0, 0.0, 2.0, 4.0, 6.0, 10.0)
 
+# The variable of a formula, and not a letter of exp or max.
+_X = r"\bx\b"
+
 
 def through_activation(
     name: str, settings: Settings, target: Given, prediction: Given | None, word: str
@@ -27,7 +31,10 @@ def through_activation(
     serves them all. Raises `InputError` where a loss has no use for what comes out.
     """
     entry = LOSSES[name]
-    if word.partition(":")[0].replace("-", "_") in TOGETHER or entry.target in ("classes", "shares"):
+    if word.partition(":")[0].replace("-", "_") in TOGETHER or entry.target in (
+        "classes",
+        "shares",
+    ):
         rule = "--through takes a function of one number, and a loss of one"
         raise InputError(rule, mend="For ce or kl behind a softmax say --from-logits instead.")
     if settings.from_logits:
@@ -100,7 +107,7 @@ class Through(Result):
         of, compared = self.of, self.name != "bce" and bool(self.crossed)
         head = [
             Row((self.name, f"{self.loss.formula} of x = {of.name}(z) and target t")),
-            Row(("reaches z", f"the derivative by x, times {of.derivative} at z")),
+            Row(("reaches z", f"the derivative by x, times {sub(_X, 'z', of.derivative)}")),
         ]
         if compared:
             head.append(Row(("bce", "x - t reaches z: the slope of the sigmoid cancels")))

@@ -221,8 +221,8 @@ def test_each_guard_can_fail() -> None:
     assert not bent()
     symbolic = "value and derivatives"
     assert symbolic in bent(value=lambda x: piece.value(x) * (1 + 1e-9))
-    assert "value and derivative" in bent(value=lambda x: piece.value(x) + 1e-9)
-    assert "derivative" in bent(slope=lambda x: piece.slope(x) + 1e-9)
+    assert "value and slope" in bent(value=lambda x: piece.value(x) + 1e-9)
+    assert "slope" in bent(slope=lambda x: piece.slope(x) + 1e-9)
     assert bent(curvature=lambda x: piece.curvature(x) * (1 + 1e-8)) == [symbolic]
     assert bent(derivative="exp(-x)/(1 + exp(-x))") == [symbolic]
     assert bent(formula="1/(1 + exp(-2*x))") == [symbolic]
@@ -235,7 +235,7 @@ def test_each_guard_can_fail() -> None:
 def test_a_disagreement_ends_with_1(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(activation_proof, "_EXACT", -1.0)
     result = activation("tanh", verify=True)
-    assert "the second computation disagrees on value and derivative" in result.failure
+    assert "the second computation disagrees on value and slope" in result.failure
 
 
 # The command.
