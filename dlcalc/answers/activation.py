@@ -165,6 +165,7 @@ class ActivationResult(Result):
         known, of = self.known, self.known.of
         best = f"{known.steepest.slope:.8g}**{known.depth} = {short(known.left)}"
         usual = f"{known.moments[2]:.8g}**({known.depth}/2) = {short(known.left_normal)}"
+        aside = "(root mean square; weights left aside)"
         flat = f"{short(100 * known.flat_share)} % of normal inputs"
         parts = {
             "formula": [known.title, of.formula],
@@ -172,11 +173,11 @@ class ActivationResult(Result):
             "range": ["range", known.range()],
             "monotone": ["monotone", known.monotone()],
             **{label: [label, *lines] for label, lines in known.smooth().items()},
-            "mean": ["zero-centred", known.centred()],
+            "mean": ["zero-centred", *known.centred()],
             "flat": ["flat", f"slope below {known.epsilon:g} {known.flat_text()}", flat],
             "gain": ["gain", *_gains(known)],
-            "left": [known.layers, f"scale a gradient by at most {best}, weights aside"],
-            "left-normal": ["", f"by {usual} for normal inputs (r.m.s.)"],
+            "left": [known.layers, f"scale a gradient by at most {best}"],
+            "left-normal": ["", f"by {usual} over normal inputs", aside],
             "largest": ["largest slope", f"{short(known.steepest.slope)} {known.where()}"],
         }
         if of.by_value:

@@ -74,8 +74,8 @@ class Comparison(Result):
         rows = [Row(("", *(each.title for each in known)))]
         rows += [Row((label, *map(tell, known))) for label, tell in _ROWS.items()]
         rows += [
-            Row((known[0].layers, *(f"times {short(each.left)} at most" for each in known))),
-            Row(("  normal inputs", *(f"times {short(each.left_normal)}" for each in known))),
+            Row((known[0].layers, *(f"{short(each.left)} at most" for each in known))),
+            Row(("  normal inputs", *(short(each.left_normal) for each in known))),
         ]
         return Block("l" * (1 + len(known)), rows)
 

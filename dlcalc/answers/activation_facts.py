@@ -30,7 +30,7 @@ def power(base: float, exponent: float) -> float | str:
     """A power of a number that is not below 0; a text where no float is as small or as large.
 
     >>> power(0.25, 10), power(0.25, 2000)
-    (9.5367431640625e-07, '7.5850e-1205')
+    (9.5367431640625e-07, '7.5861e-1205')
     """
     if base in (0, 1) or exponent == 0:
         return float(base**exponent)
@@ -140,11 +140,11 @@ class Facts:
         place = intervals_text(self.flat, short)
         return place if not self.flat else f"for {place}"
 
-    def centred(self) -> str:
-        """Whether its values lie around 0, in words."""
+    def centred(self) -> list[str]:
+        """Whether its values lie around 0, and how far, in words."""
         is_it = "yes" if self.mean == 0 else "no"
-        spread = f"mean {short(self.mean)}, deviation {short(self.deviation)}"
-        return f"{is_it}, {spread} over standard normal inputs"
+        spread = f"deviation {short(self.deviation)}"
+        return [f"{is_it}, mean {short(self.mean)} over standard normal inputs", spread]
 
     def smooth(self) -> dict[str, list[str]]:
         """Whether it is analytic, has kinks, or is smooth to the first derivative, in words."""

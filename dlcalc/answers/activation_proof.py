@@ -43,13 +43,13 @@ def prove(known: Facts, points: tuple[float, ...]) -> list[Finding]:
     steps = "complex steps" if found.analytic else "central differences"
     return [
         _finding(
-            "value and derivative",
+            "value and slope",
             "by the engine",
             [_Route(of.value, grid, found.values), _Route(of.slope, grid, found.slopes)],
             _EXACT,
         ),
         _finding(
-            "derivative",
+            "slope",
             f"by {steps}",
             [_Route(of.slope, grid[away], found.steps[away])],
             _EXACT if found.analytic else _DIFFERENCED,
@@ -90,7 +90,7 @@ def _finding(
             worst = f"{theirs[index]:.10g} at {points[index]:g}, not {mine[index]:.10g}"
     passed = largest <= bound
     sentence = f"{name} {by} at {len(routes[0].points)} points"
-    sentence += f", to within {largest:.1e}" if passed else f": {worst}"
+    sentence += f", within {largest:.1e}" if passed else f": {worst}"
     return Finding(name, passed, sentence, {"route": by, "largest_difference": largest})
 
 
@@ -105,7 +105,7 @@ def _symbolic(of: Activation, points: list[float]) -> Finding:
         _Route(of.slope, points, values(expression(of.derivative), points)),
         _Route(of.curvature, points, curvature),
     ]
-    name = "value, first and second derivative"
+    name = "value and derivatives"
     return _finding(name, "by SymPy", routes, _SYMBOLIC, relative=True)
 
 
@@ -115,7 +115,7 @@ def _largest(known: Facts, found: Run, grid: Any) -> Finding:
 
     most = float(np.max(np.abs(found.slopes)))
     passed = most <= known.steepest.slope * (1 + _EXACT)
-    sentence = f"largest slope: of {len(grid)} of the engine's the largest is {most:.6g}"
+    sentence = f"largest slope: of {len(grid)} by the engine none is above {most:.6g}"
     return Finding("largest slope", passed, sentence, {"engine": most})
 
 
@@ -138,6 +138,6 @@ def _normal(known: Facts) -> Finding:
     return Finding(
         "means",
         passed,
-        f"means over normal inputs by a sum of {len(points):,} terms, to within {error:.1e}",
+        f"means over normal inputs by a plain sum, within {error:.1e}",
         {"largest_difference": error},
     )

@@ -134,10 +134,9 @@ class LossResult(Result):
 
     def _conventions(self) -> list[Row]:
         """What the figures rely on, in words."""
-        told = "x is the prediction, t the target"
+        rows = [Row(("", "x is the prediction, t the target"), "aside")]
         if self.reduced.divisor != 1:
-            told += "; the derivatives are those of the mean"
-        rows = [Row(("", told), "aside")]
+            rows.append(Row(("", "the derivatives are those of the mean"), "aside"))
         if self.data.classes is not None:
             rows.append(Row(("", "classes count from 0"), "aside"))
         if self.loss.kink:

@@ -105,7 +105,7 @@ def _logit(
         return Minimum(Interval(logit, logit, True, True), (), name, least)
     # Ever nearer to 0 the farther the logit goes.
     side = inf if share else -inf
-    name = f"the logit of {short(share)}, the mean of the targets, which no logit reaches"
+    name = f"the logit of {short(share)}, the mean of the targets; never reached"
     return Minimum(Interval(side, side), (), name, 0.0)
 
 

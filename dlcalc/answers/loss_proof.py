@@ -129,7 +129,7 @@ def _by_differences(result: LossResult, examples: list[tuple[Row, Row, Term]]) -
                 (ahead.value - behind.value) / width,
                 (ahead.gradient[index] - behind.gradient[index]) / width,
             ]
-    name = "gradient and second derivative"
+    name = "derivatives"
     return _finding(name, "by central differences", ours, theirs, len(examples), _DIFFERENCED)
 
 
@@ -186,5 +186,5 @@ def _finding(
     ]
     largest = max(differences, default=0.0)
     passed = isfinite(largest) and largest <= bound
-    sentence = f"{name} {by}, {count} example{'' if count == 1 else 's'}, to within {largest:.1e}"
+    sentence = f"{name} {by}, {count} example{'' if count == 1 else 's'}, within {largest:.1e}"
     return Finding(name, passed, sentence, {"route": by, "largest_difference": largest})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from re import sub
 
 from dlcalc.answers.activation_facts import json_number, short
 from dlcalc.answers.loss_data import Given, data
@@ -16,6 +17,9 @@ from dlcalc.result import Block, Finding, Result, Row
 
 #: Where nothing else is asked for: from certain of one answer to certain of the other.
 GRID = (-10.0, -6.0, -4.0, -2.0, 0.0, 2.0, 4.0, 6.0, 10.0)
+
+# The variable of a formula, and not a letter of exp or max.
+_X = r"\bx\b"
 
 
 def through_activation(
@@ -103,7 +107,7 @@ class Through(Result):
         of, compared = self.of, self.name != "bce" and bool(self.crossed)
         head = [
             Row((self.name, f"{self.loss.formula} of x = {of.name}(z) and target t")),
-            Row(("reaches z", f"the derivative by x, times {of.derivative} at z")),
+            Row(("reaches z", f"the derivative by x, times {sub(_X, 'z', of.derivative)}")),
         ]
         if compared:
             head.append(Row(("bce", "x - t reaches z: the slope of the sigmoid cancels")))

@@ -25,6 +25,13 @@ QUESTIONS = [
     "layers",
     "layers conv",
 ]
+#: With options, which are asked as a command line alone.
+OPTIONED = [
+    "activation gelu --at -2,0,3",
+    "activation --compare sigmoid,tanh,relu",
+    "loss mse --target 0,1 --prediction 0.2,0.7",
+    "loss mse --target 0 --through sigmoid",
+]
 
 
 def in_a_pipe(line: str) -> str:
@@ -71,7 +78,7 @@ def test_columns_hold_their_words_at_every_width(line: str) -> None:
                         indent = 0
 
 
-@pytest.mark.parametrize("line", QUESTIONS[:1] + QUESTIONS[3:4])
+@pytest.mark.parametrize("line", QUESTIONS[:1] + QUESTIONS[3:4] + OPTIONED)
 def test_eighty_columns_hold_every_line(line: str) -> None:
     shown = ESCAPES.sub("", on_terminal(line, 80))
     assert max(len(text.rstrip()) for text in shown.splitlines()) <= 80
