@@ -38,8 +38,10 @@ class Equality(NamedTuple):
     theirs: float = 0.0
 
 
-def equality(ours: Expr, theirs: Expr) -> Equality:
+def equality(ours: Expr, theirs: Expr, within: Expr | None = None) -> Equality:
     """Compare two expressions: symbolically where that decides, else at random points.
+
+    The points are some at which ``within`` is defined, the expression that was derived.
 
     >>> from dlcalc.expr.parse import parse
     >>> equality(parse("2*(x + 1)"), parse("x + 2 + x")).method
@@ -52,7 +54,7 @@ def equality(ours: Expr, theirs: Expr) -> Equality:
     difference = algebra.sum([algebra.read(ours), algebra.scaled(-1, algebra.read(theirs))])
     if tidy(tidy.expanded(tidy(difference))) is algebra.zero:
         return Equality(True, "symbolically")
-    found = _at_points(ours, theirs)
+    found = _at_points(ours, theirs, ours if within is None else within)
     if found.equal and difference.size <= _MOST_PARTS:
         from dlcalc.symbolic.scalar import sympy_route as sympy
 
@@ -61,8 +63,9 @@ def equality(ours: Expr, theirs: Expr) -> Equality:
     return found
 
 
-def _at_points(ours: Expr, theirs: Expr) -> Equality:
-    names = list(dict.fromkeys([*variables(ours), *variables(theirs)]))
+def _at_points(ours: Expr, theirs: Expr, within: Expr) -> Equality:
+    exprs = (within, ours, theirs)
+    names = list(dict.fromkeys(name for expr in exprs for name in variables(expr)))
     source = random.Random(1)
     count, largest = 0, 0.0
     for attempt in range(_ATTEMPTS):
@@ -71,7 +74,7 @@ def _at_points(ours: Expr, theirs: Expr) -> Equality:
         else:
             point = {name: drawn_number(source, attempt) for name in names}
         try:
-            first, second = _value(ours, point), _value(theirs, point)
+            _, first, second = [_value(expr, point) for expr in exprs]
         except Undefined:
             continue
         error = relative(first, second)
@@ -106,4 +109,4 @@ def _precisely(
         first, second = precise.value(ours, point), precise.value(theirs, point)
     except Undefined:
         return None
-    return float(first), float(second), float(relative(first, second))
+    return float(first), float(second), precise.difference(first, second)

@@ -246,6 +246,8 @@ def _bce(m: Any, p: Any, t: Any) -> Any:
 
 
 def _huber(m: Any, x: Any, y: Any, delta: Any = 1) -> Any:
+    if not m.above(delta):
+        raise ValueError
     gap = _abs(m, x - y)
     return delta * (gap - delta / 2) if m.above(gap - delta) else gap * gap / 2
 

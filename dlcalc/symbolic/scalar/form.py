@@ -52,6 +52,8 @@ class Algebra:
 
     def __init__(self) -> None:
         self._forms: dict[object, Form] = {}
+        #: Whether what is made now stands as a person wrote it.
+        self._reading = False
         self.zero, self.one = self.number(0), self.number(1)
 
     def _form(
@@ -192,6 +194,11 @@ class Algebra:
                 found[base] = exponent
         if not coefficient:
             return self.zero
+        self._absorb(found)
+        if not self._reading:
+            # Letters in the order in which they first came.
+            letters = sorted([b for b in found if b.kind == "symbol"], key=lambda b: b.age)
+            found = {**{base: found[base] for base in letters}, **found}
         powers = tuple([self.power(base, exponent) for base, exponent in found.items()])
         if not powers:
             return self.number(coefficient)
@@ -199,6 +206,27 @@ class Algebra:
             return self.scaled(coefficient, powers[0])
         core = self._form(("product", frozenset(powers)), "product", None, powers)
         return self.scaled(coefficient, core)
+
+    def _absorb(self, found: dict[Form, Form]) -> None:
+        """u*sign(u) is abs(u), and u*heaviside(u, h) is relu(u), as relu(u)*heaviside(u, h) is."""
+        for base in [base for base in found if base.kind == "call" and found[base] is self.one]:
+            inner = base.parts[0]
+            if base.value not in ("sign", "heaviside"):
+                continue
+            larger = self.call("relu", (inner,)), self.call("max", (inner, self.zero))
+            name = "abs" if base.value == "sign" else "relu"
+            for other in (inner,) if name == "abs" else (*larger, inner):
+                exponent = found[other].number if other in found else None
+                if exponent is None or exponent < 1 or exponent.denominator != 1:
+                    continue
+                found.pop(base)
+                if other is inner:
+                    made = self.call(name, (inner,))
+                    found[other] = self.number(exponent - 1)
+                    found[made] = self.sum([found.get(made, self.zero), self.one])
+                    if exponent == 1:
+                        found.pop(other)
+                break
 
     def _unit(self, base: Form, exponent: Form) -> tuple[Fraction, Form]:
         """A base without what divides all its coefficients, and with the sign that came first."""
@@ -208,6 +236,8 @@ class Algebra:
         content = _content(coefficients(base))
         if content != 1:
             base = self.sum([self.scaled(1 / content, term) for term in self.terms(base)])
+        if min(coefficients(base)) > 0:
+            return content ** int(power), base
         opposite = self.scaled(-1, base)
         if opposite.age < base.age:
             return (-content) ** int(power), opposite
@@ -251,6 +281,11 @@ class Algebra:
                     return self.scaled(coefficient**whole, self.power(core, exponent))
                 if base.kind == "call" and base.value == "abs" and whole % 2 == 0:
                     return self.power(base.parts[0], exponent)
+            elif base.kind == "power":
+                inner = base.parts[1].number
+                if inner is not None and inner.denominator % 2 == 0:
+                    # Such a power has no values below 0, and is of none.
+                    return self.power(base.parts[0], self.number(inner * value))
         return self._form(("power", base, exponent), "power", None, (base, exponent))
 
     def substituted(self, form: Form, values: Mapping[Form, Form]) -> Form:
@@ -279,18 +314,25 @@ class Algebra:
         return form
 
     def read(self, expr: Expr) -> Form:
-        """The form of an expression."""
+        """The form of an expression; its factors stay in their order."""
+        before, self._reading = self._reading, True
+        try:
+            return self._read(expr)
+        finally:
+            self._reading = before
+
+    def _read(self, expr: Expr) -> Form:
         match expr:
             case Number(value):
                 return self.number(value)
             case Name() | Subscript():
                 return self.symbol(written(expr))
             case Negative(operand):
-                return self.scaled(-1, self.read(operand))
+                return self.scaled(-1, self._read(operand))
             case Call(function, arguments):
-                return self.call(function, tuple([self.read(part) for part in arguments]))
+                return self.call(function, tuple([self._read(part) for part in arguments]))
             case Binary(operator, left, right):
-                first, second = self.read(left), self.read(right)
+                first, second = self._read(left), self._read(right)
                 if operator in "+-":
                     return self.sum([first, second if operator == "+" else self.scaled(-1, second)])
                 if operator == "*":
@@ -313,10 +355,11 @@ def coefficients(form: Form) -> tuple[Fraction, ...]:
 
 
 def _content(values: tuple[Fraction, ...]) -> Fraction:
-    """What divides all coefficients, if they are whole; else 1."""
+    """What divides all coefficients, if they are whole, with a sign that all have."""
+    sign = -1 if max(values) < 0 else 1
     if any(value.denominator != 1 for value in values):
-        return Fraction(1)
-    return Fraction(gcd(*[value.numerator for value in values]))
+        return Fraction(sign)
+    return Fraction(sign * gcd(*[value.numerator for value in values]))
 
 
 def _rational_power(base: Fraction, exponent: Fraction) -> Fraction | None:

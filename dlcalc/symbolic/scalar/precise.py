@@ -100,6 +100,13 @@ def value(expr: Expr, values: Mapping[str, Any]) -> Any:
         return evaluate(expr, _lifted(values), _PRECISE)
 
 
+def difference(first: Any, second: Any) -> float:
+    """How far two values are apart, as a share of the larger; 0 below what 120 digits tell."""
+    with mpmath.workdps(_DIGITS):
+        apart = abs(first - second)
+        return 0.0 if apart <= NOISE else float(apart / max(abs(first), abs(second)))
+
+
 def slope(chain: Chain, values: Mapping[str, Any], by: str) -> Any:
     """The derivative of the last of a chain of definitions, by central differences."""
     with mpmath.workdps(_DIGITS):
