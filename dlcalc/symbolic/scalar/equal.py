@@ -54,7 +54,10 @@ def equality(ours: Expr, theirs: Expr, within: Expr | None = None) -> Equality:
     difference = algebra.sum([algebra.read(ours), algebra.scaled(-1, algebra.read(theirs))])
     if tidy(tidy.expanded(tidy(difference))) is algebra.zero:
         return Equality(True, "symbolically")
-    found = _at_points(ours, theirs, ours if within is None else within)
+    within = ours if within is None else within
+    found = _at_points(ours, theirs, within)
+    if found.equal is None:
+        found = _at_points(ours, theirs, within, kinks=True)
     if found.equal and difference.size <= _MOST_PARTS:
         from dlcalc.symbolic.scalar import sympy_route as sympy
 
@@ -63,7 +66,8 @@ def equality(ours: Expr, theirs: Expr, within: Expr | None = None) -> Equality:
     return found
 
 
-def _at_points(ours: Expr, theirs: Expr, within: Expr) -> Equality:
+def _at_points(ours: Expr, theirs: Expr, within: Expr, kinks: bool = False) -> Equality:
+    """Compare at points, with ``kinks`` also at those that lie on one."""
     exprs = (within, ours, theirs)
     names = list(dict.fromkeys(name for expr in exprs for name in variables(expr)))
     source = random.Random(1)
@@ -74,7 +78,7 @@ def _at_points(ours: Expr, theirs: Expr, within: Expr) -> Equality:
         else:
             point = {name: drawn_number(source, attempt) for name in names}
         try:
-            _, first, second = [_value(expr, point) for expr in exprs]
+            _, first, second = [_value(expr, point, kinks) for expr in exprs]
         except Undefined:
             continue
         error = relative(first, second)
@@ -91,11 +95,11 @@ def _at_points(ours: Expr, theirs: Expr, within: Expr) -> Equality:
     return Equality(True if count else None, "numerically", count, largest)
 
 
-def _value(expr: Expr, point: Mapping[str, float]) -> float:
-    """The value at a point that is on no kink; raises `Undefined` at others."""
+def _value(expr: Expr, point: Mapping[str, float], kinks: bool) -> float:
+    """The value at a point. Raises `Undefined` where there is none, or a kink that may not be."""
     arithmetic = Sides()
     found = float(evaluate(expr, point, arithmetic))
-    if arithmetic.on_kink:
+    if arithmetic.on_kink and not kinks:
         raise Undefined("the point", "lies on a kink")
     return found
 

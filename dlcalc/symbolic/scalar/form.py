@@ -11,10 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
-from math import gcd, isqrt
+from math import gcd
 
 from dlcalc.errors import InputError
 from dlcalc.expr.tree import Binary, Call, Expr, Name, Negative, Number, Subscript, written
+from dlcalc.symbolic.scalar.exact import EVEN, ODD, folded, rational_power
 
 #: Of forms that are made for one question.
 MAX_FORMS = 200_000
@@ -85,10 +86,10 @@ class Algebra:
             return self.power(arguments[0], self.number(Fraction(1, 2)))
         numbers = [argument.number for argument in arguments]
         if None not in numbers:
-            value = _folded(function, *[number for number in numbers if number is not None])
+            value = folded(function, *[number for number in numbers if number is not None])
             if value is not None:
                 return self.number(value)
-        if function in _ODD or function in _EVEN or function == "heaviside":
+        if function in ODD or function in EVEN or function == "heaviside":
             opposite = self.scaled(-1, arguments[0])
             if opposite.age < arguments[0].age:
                 return self._mirrored(function, opposite, *arguments[1:])
@@ -101,7 +102,7 @@ class Algebra:
             share = self.sum([self.one, self.scaled(-1, at_zero)])
             step = self.call(function, (opposite, share))
             return self.sum([self.one, self.scaled(-1, step)])
-        return self.scaled(1 if function in _EVEN else -1, self.call(function, (opposite,)))
+        return self.scaled(1 if function in EVEN else -1, self.call(function, (opposite,)))
 
     def sum(self, terms: Iterable[Form]) -> Form:
         """Terms added, like ones collected; a sum among them is one with it."""
@@ -261,7 +262,7 @@ class Algebra:
             if number is not None:
                 if not number and value < 0:
                     raise InputError("a part is always 0 and stands below a line")
-                root = _rational_power(number, value)
+                root = rational_power(number, value)
                 if root is not None:
                     return self.number(root)
             elif value.denominator == 1:
@@ -360,59 +361,3 @@ def _content(values: tuple[Fraction, ...]) -> Fraction:
     if any(value.denominator != 1 for value in values):
         return Fraction(sign)
     return Fraction(sign * gcd(*[value.numerator for value in values]))
-
-
-def _rational_power(base: Fraction, exponent: Fraction) -> Fraction | None:
-    """A power of numbers, if it is a rational number that is short enough to be written."""
-    if base in (0, 1):
-        return base
-    size = max(abs(base.numerator), base.denominator).bit_length() * abs(float(exponent))
-    if exponent.denominator == 1:
-        return base ** int(exponent) if size < 900 else None
-    if exponent.denominator == 2 and base > 0 and size < 900:
-        above, below = isqrt(base.numerator), isqrt(base.denominator)
-        if above**2 == base.numerator and below**2 == base.denominator:
-            return Fraction(above, below) ** exponent.numerator
-    return None
-
-
-_ODD = frozenset({"sign", "sin", "tan", "sinh", "tanh", "erf", "softsign", "hardtanh"})
-_EVEN = frozenset({"abs", "cos", "cosh"})
-#: What functions are at 0 and 1, where that is a rational number.
-_AT: dict[tuple[str, Fraction | int], Fraction | int] = {
-    ("exp", 0): 1,
-    ("log", 1): 0,
-    ("log1p", 0): 0,
-    ("expm1", 0): 0,
-    ("sin", 0): 0,
-    ("cos", 0): 1,
-    ("tan", 0): 0,
-    ("sinh", 0): 0,
-    ("cosh", 0): 1,
-    ("tanh", 0): 0,
-    ("sigmoid", 0): Fraction(1, 2),
-    ("erf", 0): 0,
-    ("gelu", 0): 0,
-    ("silu", 0): 0,
-    ("elu", 0): 0,
-    ("selu", 0): 0,
-}
-
-
-def _folded(function: str, *numbers: Fraction) -> Fraction | int | None:
-    """The value of a function of numbers, if it is a rational number."""
-    first = numbers[0]
-    if function == "abs":
-        return abs(first)
-    if function in ("sign", "heaviside"):
-        if function == "heaviside" and first == 0:
-            return numbers[1] if len(numbers) > 1 else Fraction(1, 2)
-        sign = (first > 0) - (first < 0)
-        return sign if function == "sign" else (sign + 1) // 2
-    if function == "relu":
-        return max(first, Fraction(0))
-    if function == "hardtanh":
-        return min(max(first, Fraction(-1)), Fraction(1))
-    if function in ("max", "min") and len(numbers) == 2:
-        return max(numbers) if function == "max" else min(numbers)
-    return _AT.get((function, first)) if len(numbers) == 1 else None

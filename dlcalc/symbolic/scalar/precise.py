@@ -17,7 +17,7 @@ _DIGITS = 120
 _STEP = "1e-30"
 _LEAST = "1e-45"
 #: Slopes are told apart to this share of the largest value at work.
-NOISE = 1e-80
+NOISE = 1e-50
 #: Numbers beyond e to this are not followed.
 _LARGEST = 100_000
 
