@@ -97,7 +97,7 @@ class GradResult(Result):
         self.arrangement = arrangement
         #: What stands between several answers where only they are wanted.
         self.separator = "\n"
-        self.notes = tuple(notes)
+        self.notes = list(notes)
         value = self.answers[0].value
         self.value: object = (
             value if len(self.answers) == 1 and value is not None else self._terse()

@@ -13,7 +13,7 @@ from dlcalc.expr.tree import Expr, Name, Subscript, variables, written
 from dlcalc.result import Finding, Row
 from dlcalc.symbolic.scalar.derive import Link
 from dlcalc.symbolic.scalar.kinks import Kink, Piece, kinks, on, pieces, wrong_piece
-from dlcalc.symbolic.scalar.orders import Orders
+from dlcalc.symbolic.scalar.orders import Entry, Orders
 from dlcalc.symbolic.scalar.point import at as value_at
 from dlcalc.symbolic.scalar.point import read_point, shown
 
@@ -116,7 +116,7 @@ def _result(
         definitions=[(name, written(expr)) for name, expr in found.parts.definitions],
         remarks=remarks,
         show_steps=steps,
-        compare=partial(compared, [entry.expr for entry in entries]),
+        compare=partial(compared, entries),
         arrangement=arrangement,
         notes=notes,
     )
@@ -148,7 +148,7 @@ def _views(
     return views, tuple(views)
 
 
-def compared(ours: Sequence[Expr], expected: str) -> Comparison:
+def compared(ours: Sequence[Entry], expected: str) -> Comparison:
     """Whether a claim is what was derived; several derivatives are parted by semicolons.
 
     Raises `ClaimError` if the claim cannot be read, or that cannot be told.
@@ -160,10 +160,10 @@ def compared(ours: Sequence[Expr], expected: str) -> Comparison:
         are = "is 1 derivative" if len(ours) == 1 else f"are {len(ours)} derivatives"
         raise ClaimError(f"--expect gives {len(claims)}, and there {are}.")
     sentences: list[str] = []
-    for expr, text in zip(ours, claims, strict=True):
+    for entry, text in zip(ours, claims, strict=True):
         try:
             claim = parse(text.strip())
-            found = equality(expr, claim)
+            found = equality(entry.expr, claim, entry.of)
         except InputError as error:
             raise ClaimError(f"--expect: {error.rule}.") from None
         shown_claim = abridged(written(claim))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from math import isnan
 
 from dlcalc.expr.tree import Expr
 from dlcalc.result import Finding
@@ -30,11 +31,12 @@ def verified(exprs: Sequence[Expr], found: Orders) -> Iterator[Finding | str]:
         yield "the engine derives once, and was not asked"
 
 
-def _by_sympy(entries: Sequence[Entry], origins: dict[str, Expr]) -> Finding:
+def _by_sympy(entries: Sequence[Entry], origins: dict[str, Expr]) -> Finding | str:
     from dlcalc.symbolic.scalar import sympy_route as sympy
 
     undecided = 0
     for entry in entries:
+        compared = 0
         theirs = sympy.derivative(origins[entry.origin], entry.path)
         if sympy.always_zero(theirs - sympy.lifted(entry.expr)):
             continue
@@ -45,9 +47,14 @@ def _by_sympy(entries: Sequence[Entry], origins: dict[str, Expr]) -> Finding:
             except Undefined:
                 continue
             other = sympy.number(theirs, point)
+            if isnan(other):
+                continue
+            compared += 1
             if not relative(ours, other) <= _TOLERANCE:
                 sentence = f"SymPy says {other:.9g} and not {ours:.9g} at {shown(point)}"
                 return Finding(entry.symbol, False, sentence, {"method": "SymPy"})
+        if not compared:
+            return f"SymPy's own {entry.symbol} has no value where it was tried"
     sentence = "SymPy derives the same"
     if undecided:
         sentence += f", {undecided} of {len(entries)} decided at random points alone"

@@ -38,8 +38,10 @@ class Equality(NamedTuple):
     theirs: float = 0.0
 
 
-def equality(ours: Expr, theirs: Expr) -> Equality:
+def equality(ours: Expr, theirs: Expr, within: Expr | None = None) -> Equality:
     """Compare two expressions: symbolically where that decides, else at random points.
+
+    The points are some at which ``within`` is defined, the expression that was derived.
 
     >>> from dlcalc.expr.parse import parse
     >>> equality(parse("2*(x + 1)"), parse("x + 2 + x")).method
@@ -52,7 +54,10 @@ def equality(ours: Expr, theirs: Expr) -> Equality:
     difference = algebra.sum([algebra.read(ours), algebra.scaled(-1, algebra.read(theirs))])
     if tidy(tidy.expanded(tidy(difference))) is algebra.zero:
         return Equality(True, "symbolically")
-    found = _at_points(ours, theirs)
+    within = ours if within is None else within
+    found = _at_points(ours, theirs, within)
+    if found.equal is None:
+        found = _at_points(ours, theirs, within, kinks=True)
     if found.equal and difference.size <= _MOST_PARTS:
         from dlcalc.symbolic.scalar import sympy_route as sympy
 
@@ -61,8 +66,10 @@ def equality(ours: Expr, theirs: Expr) -> Equality:
     return found
 
 
-def _at_points(ours: Expr, theirs: Expr) -> Equality:
-    names = list(dict.fromkeys([*variables(ours), *variables(theirs)]))
+def _at_points(ours: Expr, theirs: Expr, within: Expr, kinks: bool = False) -> Equality:
+    """Compare at points, with ``kinks`` also at those that lie on one."""
+    exprs = (within, ours, theirs)
+    names = list(dict.fromkeys(name for expr in exprs for name in variables(expr)))
     source = random.Random(1)
     count, largest = 0, 0.0
     for attempt in range(_ATTEMPTS):
@@ -71,7 +78,7 @@ def _at_points(ours: Expr, theirs: Expr) -> Equality:
         else:
             point = {name: drawn_number(source, attempt) for name in names}
         try:
-            first, second = _value(ours, point), _value(theirs, point)
+            _, first, second = [_value(expr, point, kinks) for expr in exprs]
         except Undefined:
             continue
         error = relative(first, second)
@@ -88,11 +95,11 @@ def _at_points(ours: Expr, theirs: Expr) -> Equality:
     return Equality(True if count else None, "numerically", count, largest)
 
 
-def _value(expr: Expr, point: Mapping[str, float]) -> float:
-    """The value at a point that is on no kink; raises `Undefined` at others."""
+def _value(expr: Expr, point: Mapping[str, float], kinks: bool) -> float:
+    """The value at a point. Raises `Undefined` where there is none, or a kink that may not be."""
     arithmetic = Sides()
     found = float(evaluate(expr, point, arithmetic))
-    if arithmetic.on_kink:
+    if arithmetic.on_kink and not kinks:
         raise Undefined("the point", "lies on a kink")
     return found
 
@@ -106,4 +113,4 @@ def _precisely(
         first, second = precise.value(ours, point), precise.value(theirs, point)
     except Undefined:
         return None
-    return float(first), float(second), float(relative(first, second))
+    return float(first), float(second), precise.difference(first, second)

@@ -163,17 +163,24 @@ class Complex:
 
     @staticmethod
     def erf(x: complex) -> complex:
-        """By its series 2/sqrt(pi)*exp(-x**2)*(x + 2*x**3/3 + 4*x**5/15 + ...)."""
-        if abs(x.real) > 26:
-            return complex(math.copysign(1, x.real))
+        """The error function: near 0 by its series, beyond 2 by a continued fraction.
+
+        2/sqrt(pi)*exp(-x**2)*(x + 2*x**3/3 + 4*x**5/15 + ...), and
+        exp(-x**2)/sqrt(pi)/(x + (1/2)/(x + (2/2)/(x + (3/2)/(x + ...)))).
+        """
+        if x.real < 0:
+            return -Complex.erf(-x)
+        if x.real > 26:
+            return complex(1)
+        if x.real > 2:
+            below = x
+            for n in range(120, 0, -1):
+                below = x + n / 2 / below
+            return 1 - cmath.exp(-x * x) / (math.sqrt(math.pi) * below)
         term = total = x
-        for n in range(1, 2_000):
+        for n in range(1, 60):
             term *= 2 * x * x / (2 * n + 1)
             total += term
-            if abs(term.real) < 1e-18 * abs(total.real) and abs(term.imag) <= 1e-18 * abs(
-                total.imag
-            ):
-                break
         return 2 / math.sqrt(math.pi) * cmath.exp(-x * x) * total
 
 
@@ -246,6 +253,8 @@ def _bce(m: Any, p: Any, t: Any) -> Any:
 
 
 def _huber(m: Any, x: Any, y: Any, delta: Any = 1) -> Any:
+    if not m.above(delta):
+        raise ValueError
     gap = _abs(m, x - y)
     return delta * (gap - delta / 2) if m.above(gap - delta) else gap * gap / 2
 

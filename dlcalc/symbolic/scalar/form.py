@@ -11,13 +11,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
-from math import gcd, isqrt
+from math import gcd
 
 from dlcalc.errors import InputError
 from dlcalc.expr.tree import Binary, Call, Expr, Name, Negative, Number, Subscript, written
+from dlcalc.symbolic.scalar.exact import EVEN, ODD, folded, rational_power
 
-#: Of forms that are made for one question.
-MAX_FORMS = 200_000
+#: Of forms that are made for one question, and of terms and factors that are looked at.
+MAX_FORMS = 100_000
+MAX_WORK = 500_000
 #: No coefficient has more digits above or below its line.
 MAX_DIGITS = 300
 _LARGEST = 10**MAX_DIGITS
@@ -52,6 +54,9 @@ class Algebra:
 
     def __init__(self) -> None:
         self._forms: dict[object, Form] = {}
+        self._work = 0
+        #: Whether what is made now stands as a person wrote it.
+        self._reading = False
         self.zero, self.one = self.number(0), self.number(1)
 
     def _form(
@@ -64,6 +69,11 @@ class Algebra:
             below = frozenset(names).union(*[part.names for part in parts])
             found = self._forms[key] = Form(len(self._forms), kind, value, parts, below)
         return found
+
+    def _count(self, parts: int) -> None:
+        self._work += parts
+        if self._work > MAX_WORK:
+            raise InputError("the derivation takes too long: the expression is too large")
 
     def number(self, value: Fraction | int) -> Form:
         """A number. Raises `InputError` if it has too many digits to be exact."""
@@ -83,10 +93,10 @@ class Algebra:
             return self.power(arguments[0], self.number(Fraction(1, 2)))
         numbers = [argument.number for argument in arguments]
         if None not in numbers:
-            value = _folded(function, *[number for number in numbers if number is not None])
+            value = folded(function, *[number for number in numbers if number is not None])
             if value is not None:
                 return self.number(value)
-        if function in _ODD or function in _EVEN or function == "heaviside":
+        if function in ODD or function in EVEN or function == "heaviside":
             opposite = self.scaled(-1, arguments[0])
             if opposite.age < arguments[0].age:
                 return self._mirrored(function, opposite, *arguments[1:])
@@ -99,7 +109,7 @@ class Algebra:
             share = self.sum([self.one, self.scaled(-1, at_zero)])
             step = self.call(function, (opposite, share))
             return self.sum([self.one, self.scaled(-1, step)])
-        return self.scaled(1 if function in _EVEN else -1, self.call(function, (opposite,)))
+        return self.scaled(1 if function in EVEN else -1, self.call(function, (opposite,)))
 
     def sum(self, terms: Iterable[Form]) -> Form:
         """Terms added, like ones collected; a sum among them is one with it."""
@@ -115,6 +125,7 @@ class Algebra:
                     add(coefficient * inner, part)
             else:
                 add(coefficient, core)
+        self._count(len(found))
         kept = {core: coefficient for core, coefficient in found.items() if coefficient}
         if not kept:
             return self.zero
@@ -190,8 +201,14 @@ class Algebra:
                     continue
             if exponent is not self.zero:
                 found[base] = exponent
+        self._count(len(found))
         if not coefficient:
             return self.zero
+        self._absorb(found)
+        if not self._reading:
+            # Letters in the order in which they first came.
+            letters = sorted([b for b in found if b.kind == "symbol"], key=lambda b: b.age)
+            found = {**{base: found[base] for base in letters}, **found}
         powers = tuple([self.power(base, exponent) for base, exponent in found.items()])
         if not powers:
             return self.number(coefficient)
@@ -199,6 +216,27 @@ class Algebra:
             return self.scaled(coefficient, powers[0])
         core = self._form(("product", frozenset(powers)), "product", None, powers)
         return self.scaled(coefficient, core)
+
+    def _absorb(self, found: dict[Form, Form]) -> None:
+        """u*sign(u) is abs(u), and u*heaviside(u, h) is relu(u), as relu(u)*heaviside(u, h) is."""
+        for base in [base for base in found if base.kind == "call" and found[base] is self.one]:
+            inner = base.parts[0]
+            if base.value not in ("sign", "heaviside"):
+                continue
+            larger = self.call("relu", (inner,)), self.call("max", (inner, self.zero))
+            name = "abs" if base.value == "sign" else "relu"
+            for other in (inner,) if name == "abs" else (*larger, inner):
+                exponent = found[other].number if other in found else None
+                if exponent is None or exponent < 1 or exponent.denominator != 1:
+                    continue
+                found.pop(base)
+                if other is inner:
+                    made = self.call(name, (inner,))
+                    found[other] = self.number(exponent - 1)
+                    found[made] = self.sum([found.get(made, self.zero), self.one])
+                    if exponent == 1:
+                        found.pop(other)
+                break
 
     def _unit(self, base: Form, exponent: Form) -> tuple[Fraction, Form]:
         """A base without what divides all its coefficients, and with the sign that came first."""
@@ -208,6 +246,8 @@ class Algebra:
         content = _content(coefficients(base))
         if content != 1:
             base = self.sum([self.scaled(1 / content, term) for term in self.terms(base)])
+        if min(coefficients(base)) > 0:
+            return content ** int(power), base
         opposite = self.scaled(-1, base)
         if opposite.age < base.age:
             return (-content) ** int(power), opposite
@@ -231,7 +271,7 @@ class Algebra:
             if number is not None:
                 if not number and value < 0:
                     raise InputError("a part is always 0 and stands below a line")
-                root = _rational_power(number, value)
+                root = rational_power(number, value)
                 if root is not None:
                     return self.number(root)
             elif value.denominator == 1:
@@ -251,6 +291,11 @@ class Algebra:
                     return self.scaled(coefficient**whole, self.power(core, exponent))
                 if base.kind == "call" and base.value == "abs" and whole % 2 == 0:
                     return self.power(base.parts[0], exponent)
+            elif base.kind == "power":
+                inner = base.parts[1].number
+                if inner is not None and inner.denominator % 2 == 0:
+                    # Such a power has no values below 0, and is of none.
+                    return self.power(base.parts[0], self.number(inner * value))
         return self._form(("power", base, exponent), "power", None, (base, exponent))
 
     def substituted(self, form: Form, values: Mapping[Form, Form]) -> Form:
@@ -279,18 +324,25 @@ class Algebra:
         return form
 
     def read(self, expr: Expr) -> Form:
-        """The form of an expression."""
+        """The form of an expression; its factors stay in their order."""
+        before, self._reading = self._reading, True
+        try:
+            return self._read(expr)
+        finally:
+            self._reading = before
+
+    def _read(self, expr: Expr) -> Form:
         match expr:
             case Number(value):
                 return self.number(value)
             case Name() | Subscript():
                 return self.symbol(written(expr))
             case Negative(operand):
-                return self.scaled(-1, self.read(operand))
+                return self.scaled(-1, self._read(operand))
             case Call(function, arguments):
-                return self.call(function, tuple([self.read(part) for part in arguments]))
+                return self.call(function, tuple([self._read(part) for part in arguments]))
             case Binary(operator, left, right):
-                first, second = self.read(left), self.read(right)
+                first, second = self._read(left), self._read(right)
                 if operator in "+-":
                     return self.sum([first, second if operator == "+" else self.scaled(-1, second)])
                 if operator == "*":
@@ -313,63 +365,8 @@ def coefficients(form: Form) -> tuple[Fraction, ...]:
 
 
 def _content(values: tuple[Fraction, ...]) -> Fraction:
-    """What divides all coefficients, if they are whole; else 1."""
+    """What divides all coefficients, if they are whole, with a sign that all have."""
+    sign = -1 if max(values) < 0 else 1
     if any(value.denominator != 1 for value in values):
-        return Fraction(1)
-    return Fraction(gcd(*[value.numerator for value in values]))
-
-
-def _rational_power(base: Fraction, exponent: Fraction) -> Fraction | None:
-    """A power of numbers, if it is a rational number that is short enough to be written."""
-    if base in (0, 1):
-        return base
-    size = max(abs(base.numerator), base.denominator).bit_length() * abs(float(exponent))
-    if exponent.denominator == 1:
-        return base ** int(exponent) if size < 900 else None
-    if exponent.denominator == 2 and base > 0 and size < 900:
-        above, below = isqrt(base.numerator), isqrt(base.denominator)
-        if above**2 == base.numerator and below**2 == base.denominator:
-            return Fraction(above, below) ** exponent.numerator
-    return None
-
-
-_ODD = frozenset({"sign", "sin", "tan", "sinh", "tanh", "erf", "softsign", "hardtanh"})
-_EVEN = frozenset({"abs", "cos", "cosh"})
-#: What functions are at 0 and 1, where that is a rational number.
-_AT: dict[tuple[str, Fraction | int], Fraction | int] = {
-    ("exp", 0): 1,
-    ("log", 1): 0,
-    ("log1p", 0): 0,
-    ("expm1", 0): 0,
-    ("sin", 0): 0,
-    ("cos", 0): 1,
-    ("tan", 0): 0,
-    ("sinh", 0): 0,
-    ("cosh", 0): 1,
-    ("tanh", 0): 0,
-    ("sigmoid", 0): Fraction(1, 2),
-    ("erf", 0): 0,
-    ("gelu", 0): 0,
-    ("silu", 0): 0,
-    ("elu", 0): 0,
-    ("selu", 0): 0,
-}
-
-
-def _folded(function: str, *numbers: Fraction) -> Fraction | int | None:
-    """The value of a function of numbers, if it is a rational number."""
-    first = numbers[0]
-    if function == "abs":
-        return abs(first)
-    if function in ("sign", "heaviside"):
-        if function == "heaviside" and first == 0:
-            return numbers[1] if len(numbers) > 1 else Fraction(1, 2)
-        sign = (first > 0) - (first < 0)
-        return sign if function == "sign" else (sign + 1) // 2
-    if function == "relu":
-        return max(first, Fraction(0))
-    if function == "hardtanh":
-        return min(max(first, Fraction(-1)), Fraction(1))
-    if function in ("max", "min") and len(numbers) == 2:
-        return max(numbers) if function == "max" else min(numbers)
-    return _AT.get((function, first)) if len(numbers) == 1 else None
+        return Fraction(sign)
+    return Fraction(sign * gcd(*[value.numerator for value in values]))

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Iterable, Mapping
 from fractions import Fraction
 from typing import NamedTuple
 
 from dlcalc.errors import Place
-from dlcalc.expr.tree import Expr, written
+from dlcalc.expr.tree import Expr, variables, written
 from dlcalc.symbolic.scalar.check import PRECISE, relative
-from dlcalc.symbolic.scalar.draw import drawn
-from dlcalc.symbolic.scalar.evaluate import KINKED, evaluate
+from dlcalc.symbolic.scalar.draw import drawn_number
+from dlcalc.symbolic.scalar.evaluate import KINKED, Undefined, evaluate
 from dlcalc.symbolic.scalar.form import Algebra, Form
 from dlcalc.symbolic.scalar.orders import Entry
 from dlcalc.symbolic.scalar.present import Tidy, expression
@@ -28,6 +29,9 @@ _TAKEN = {
     "middle": "the middle of both slopes",
     "right": "the slope on the right",
 }
+
+
+_ATTEMPTS = 40
 
 
 class Kink(NamedTuple):
@@ -97,12 +101,17 @@ def pieces(entry: Entry) -> list[Piece]:
 
 def wrong_piece(entry: Entry, found: Iterable[Piece]) -> str:
     """Where a piece is not the derivative, as a sentence; empty if all agree at random points."""
-    points = drawn(entry.of, entry.path[-1])
-    for piece in found:
-        for values in points:
-            if evaluate(piece.zero, values) * piece.side <= 0:
+    names = list(dict.fromkeys([*variables(entry.of), *variables(entry.expr)]))
+    source = random.Random(2)
+    for attempt in range(_ATTEMPTS):
+        values = {name: drawn_number(source, attempt) for name in names}
+        for piece in found:
+            try:
+                if evaluate(piece.zero, values) * piece.side <= 0:
+                    continue
+                ours, whole = evaluate(piece.expr, values), evaluate(entry.expr, values)
+            except Undefined:
                 continue
-            ours, whole = evaluate(piece.expr, values), evaluate(entry.expr, values)
             if relative(ours, whole) > PRECISE**0.5:
                 return f"where {piece.condition} it is {whole:.9g} and not {ours:.9g}"
     return ""

@@ -17,7 +17,7 @@ _DIGITS = 120
 _STEP = "1e-30"
 _LEAST = "1e-45"
 #: Slopes are told apart to this share of the largest value at work.
-NOISE = 1e-80
+NOISE = 1e-50
 #: Numbers beyond e to this are not followed.
 _LARGEST = 100_000
 
@@ -98,6 +98,13 @@ def value(expr: Expr, values: Mapping[str, Any]) -> Any:
     """The value of an expression; raises `Undefined` where it has none."""
     with mpmath.workdps(_DIGITS):
         return evaluate(expr, _lifted(values), _PRECISE)
+
+
+def difference(first: Any, second: Any) -> float:
+    """How far two values are apart, as a share of the larger; 0 below what 120 digits tell."""
+    with mpmath.workdps(_DIGITS):
+        apart = abs(first - second)
+        return 0.0 if apart <= NOISE else float(apart / max(abs(first), abs(second)))
 
 
 def slope(chain: Chain, values: Mapping[str, Any], by: str) -> Any:

@@ -66,30 +66,29 @@ def _sum(form: Form) -> Expr:
 
 def _product(coefficient: Fraction, core: Form) -> Expr:
     """A coefficient times powers, those with negative exponents below the line."""
-    above: list[tuple[int, int, Expr]] = []
-    below: list[tuple[int, int, Expr]] = []
+    above: list[tuple[int, Expr]] = []
+    below: list[tuple[int, Expr]] = []
     for part in core.parts if core.kind == "product" else (core,):
         if part.number is not None:
             coefficient *= part.number
             continue
         base, exponent = part.parts if part.kind == "power" else (part, None)
         value = None if exponent is None else exponent.number
-        # Numbers first, then letters by age, then what was made of them.
+        # Numbers first, then letters, then what was made of them.
         rank = {"number": 0, "symbol": 1}.get(base.kind, 2)
-        age = base.age if rank == 1 else 0
         if value is not None and value < 0:
-            below.append((rank, age, _power(base, -value)))
+            below.append((rank, _power(base, -value)))
         elif exponent is None or value is not None:
-            above.append((rank, age, _power(base, Fraction(1) if value is None else value)))
+            above.append((rank, _power(base, Fraction(1) if value is None else value)))
         else:
-            above.append((rank, age, Binary("**", expression(base), expression(exponent))))
+            above.append((2, Binary("**", expression(base), expression(exponent))))
     number = abs(coefficient)
     over, under = number.numerator, number.denominator
     # 3*x/4, but 5.5*x and 0.1*x.
     if _ends(under) and not (over < 10 and under in (2, 4)) and not (over == 1 and under % 5):
         over, under = number, 1  # type: ignore[assignment]
-    numerators = [part for _, _, part in sorted(above, key=lambda row: row[:2])]
-    denominators = [part for _, _, part in sorted(below, key=lambda row: row[:2])]
+    numerators = [part for _, part in sorted(above, key=lambda pair: pair[0])]
+    denominators = [part for _, part in sorted(below, key=lambda pair: pair[0])]
     if over != 1 or not numerators:
         numerators.insert(0, Number(Fraction(over)))
     if under != 1:
@@ -217,7 +216,9 @@ class Tidy:
         found = {}
         for part in core.parts if core.kind == "product" else (core,):
             base, exponent = self.algebra.powered(part)
-            if exponent.number is not None and base.number is None:
+            if exponent.number is None:
+                found[part] = Fraction(1)
+            elif base.number is None:
                 found[base] = exponent.number
         return found
 

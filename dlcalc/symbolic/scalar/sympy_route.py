@@ -7,6 +7,7 @@ else stands in it; ``simplify`` is not asked, whose time has no bound.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
@@ -74,9 +75,10 @@ def _by_cosine(node: Any) -> Any:
 
 
 def number(expression: Any, values: Mapping[str, float]) -> float:
-    """The value of a SymPy expression at a point, from 30 digits."""
+    """The value of a SymPy expression at a point, from 30 digits; NaN where it has none."""
     point = {sp.Symbol(name, real=True): sp.Float(repr(v), 40) for name, v in values.items()}
-    return float(sp.N(expression.subs(point), 30))
+    found = sp.N(expression.subs(point), 30)
+    return float(found) if found.is_Float or found.is_Rational else math.nan
 
 
 _HALF, _SLOPE = sp.Rational(1, 2), sp.Rational(1, 100)
