@@ -215,7 +215,6 @@ class _Asked:
         remarks = [
             Row(("where" if not number else "", f"{name} = {text}"))
             for number, (name, text) in enumerate(texts.definitions)
-            if not steps or (name, text) not in definitions
         ]
         result = GradResult(
             question,

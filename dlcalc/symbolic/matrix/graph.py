@@ -430,6 +430,13 @@ class Graph:
                 return self.permuted(inner, (1, 0)) if name == "inv" else inner
             if name == "inv" and args[0].kind == "call" and args[0].data == ("inv", ()):
                 return args[0].args[0]
+            if name == "inv" and factors and all(s in ((0, 1), (0,), ()) for _, s in factors):
+                diagonal = [pair for pair in factors if pair[0].kind != "delta"]
+                if len(diagonal) < len(factors) and all(spec != (0, 1) for _, spec in diagonal):
+                    # inv(diag(x)) is diag(1/x).
+                    powers = [(self.power(node, -1), spec) for node, spec in diagonal]
+                    powers.append((self.delta(shape[0]), (0, 1)))
+                    return self.product(Fraction(1) / coefficient, powers, (0, 1), shape)
         return self._node("call", args, (name, axes), shape)
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from fractions import Fraction
 
 from dlcalc.expr.tree import Binary, Call, Expr, Name, Negative, Number, Transpose
 from dlcalc.symbolic.matrix.chain import Chain, NoMatrixForm, contracted, divided, multiplied
 from dlcalc.symbolic.matrix.graph import (
+    Factor,
     Graph,
     Node,
     Size,
@@ -156,6 +157,7 @@ class Writer:
         divisors: list[Expr] = []
         chains: list[Chain] = []
         ties: list[Spec] = []
+        tensors = [pair for pair in factors if pair[1] and pair[0].kind != "delta"]
         for factor, spec in factors:
             base = exponent(factor)
             below = base is not None and base[1] < 0 and factor not in self.names
@@ -172,13 +174,43 @@ class Writer:
                 chains.append(Chain.of([self.expr(factor)], [], spec, symmetric))
             else:
                 scalars.append(self.expr(factor))
-        if len(chains) == 1 and not ties and divisors:
-            mean = _mean(node, chains[0], divisors, self.expr)
-            if mean is not None:
-                return _assembled(coefficient, scalars, divisors, mean)
+        if divisors:
+            if len(chains) == 1 and not ties and len(factors) > len(divisors):
+                mean = self._mean(tensors[0], node.rank, divisors)
+                if mean is not None:
+                    return _assembled(coefficient, scalars, divisors, mean)
+            for place, (factor, _) in enumerate(tensors):
+                mean = self._mean_of(factor, divisors)
+                if mean is not None:
+                    chains[place] = Chain.of([mean], [], chains[place].spec)
         body, more = contracted(node, chains, ties)
         scalars += more
         return _assembled(coefficient, scalars, divisors, body)
+
+    def _mean_of(self, node: Node, divisors: list[Expr]) -> Expr | None:
+        """A factor that is a sum over axes, as a mean; see `_mean`."""
+        coefficient, factors = parts(node)
+        if node in self.names or node.kind != "product" or coefficient != 1 or len(factors) != 1:
+            return None
+        return self._mean(factors[0], node.rank, divisors)
+
+    def _mean(self, factor: Factor, rank: int, divisors: list[Expr]) -> Expr | None:
+        """A sum over axes as a mean, if it is divided by their sizes; they are taken out then."""
+        node, spec = factor
+        summed = [axis for axis, index in enumerate(spec) if index >= rank]
+        kept = [index for index in spec if index < rank]
+        if kept != list(range(rank)) or len(set(spec)) < len(spec):
+            return None
+        if not summed or 1 < len(summed) < node.rank:
+            return None
+        left = list(divisors)
+        for axis in summed:
+            size = _size(node.shape[axis])
+            if size not in left:
+                return None
+            left.remove(size)
+        divisors[:] = left
+        return Call("mean", (self.expr(node),), summed[0] if len(summed) < node.rank else None)
 
 
 def _has_delta(node: Node) -> bool:
@@ -213,35 +245,6 @@ def _sum_of_squares(node: Node) -> Node | None:
     return base[0] if base[0].rank else None
 
 
-def _mean(
-    node: Node, chain: Chain, divisors: list[Expr], expr: Callable[[Node], Expr]
-) -> Expr | None:
-    """A sum over axes as a mean, if it is divided by their sizes; they are taken out then."""
-    (factor,) = [argument for argument in node.args if argument.rank]
-    spec = chain.spec
-    if factor.kind == "product" and spec == tuple(range(node.rank)):
-        # The sum is a node of its own.
-        coefficient, factors = parts(factor)
-        if coefficient != 1 or len(factors) != 1:
-            return None
-        factor, spec = factors[0]
-    summed = [axis for axis, index in enumerate(spec) if index >= node.rank]
-    kept = [index for index in spec if index < node.rank]
-    if kept != list(range(node.rank)) or len(set(spec)) < len(spec):
-        return None
-    if not summed or 1 < len(summed) < factor.rank:
-        return None
-    sizes = [_size(factor.shape[axis]) for axis in summed]
-    left = list(divisors)
-    for size in sizes:
-        if size not in left:
-            return None
-        left.remove(size)
-    divisors[:] = left
-    axis = summed[0] if len(summed) < factor.rank else None
-    return Call("mean", (expr(factor),), axis)
-
-
 def _size(size: Size) -> Expr:
     return Number(Fraction(size)) if isinstance(size, int) else Name(size)
 
@@ -271,7 +274,9 @@ def _assembled(
         whole = Binary("*", whole, factor)
     if value.denominator != 1 and not is_decimal(value):
         divisors = [Number(Fraction(value.denominator)), *divisors]
-    if divisors:
+    if divisors and isinstance(whole, Binary) and whole.operator == "/":
+        whole = divided(whole.left, multiplied([whole.right, *divisors]))
+    elif divisors:
         whole = divided(whole, multiplied(divisors))
     return _negative(whole) if value < 0 else whole
 

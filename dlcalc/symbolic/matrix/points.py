@@ -58,13 +58,14 @@ def primes(letters: Iterable[str], taken: Iterable[int] = ()) -> dict[str, int]:
 def draw(
     shapes: Mapping[str, Shape],
     targets: Iterable[str],
+    odds: Iterable[str],
     letters: Iterable[str],
     value: Callable[[Mapping[str, Any]], Any],
     seed: int,
 ) -> Point:
     """A random point at which ``value`` is finite, and of moderate size if possible.
 
-    ``targets`` have rows that sum to 1. Raises `InputError` if none is found.
+    ``targets`` have rows that sum to 1, ``odds`` are between 0 and 1. Raises `InputError` if none is found.
     """
     numbers = {size for shape in shapes.values() for size in shape if isinstance(size, int)}
     sizes = primes(letters, numbers)
@@ -81,7 +82,8 @@ def draw(
     second: Point | None = None
     for attempt in range(_TRIES):
         variables = {
-            name: _drawn(random, side, attempt, name in targets) for name, side in sides.items()
+            name: _drawn(random, side, 2 if name in odds else attempt, name in targets)
+            for name, side in sides.items()
         }
         point = Point(variables, sizes)
         try:

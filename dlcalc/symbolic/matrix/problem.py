@@ -145,7 +145,14 @@ class Problem:
         """Random points at which the expression is defined."""
         found = []
         for seed in range(POINTS):
-            point = draw(self.shapes, self.reader.targets, self.letters, self._tried, seed)
+            point = draw(
+                self.shapes,
+                self.reader.targets,
+                self.reader.odds,
+                self.letters,
+                self._tried,
+                seed,
+            )
             for name in self.symmetric:
                 matrix = point.variables[name]
                 point.variables[name] = (matrix + matrix.T) / 2

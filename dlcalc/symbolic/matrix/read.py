@@ -40,6 +40,8 @@ class Reader:
         self.by = by
         #: Variables that are targets of cross_entropy, and so sum to 1 along the last axis.
         self.targets: set[str] = set()
+        #: Variables that are targets of bce, usually between 0 and 1.
+        self.odds: set[str] = set()
         self._known: dict[Expr, Node] = {}
 
     def node(self, expr: Expr) -> Node:
@@ -267,6 +269,8 @@ class Reader:
         if function == "huber":
             extra = operands[2] if len(operands) == 3 else (Number(Fraction(1)), graph.number(1))
             operands = [operands[0], operands[1], extra]
+        if function == "bce" and isinstance(operands[1][0], Name):
+            self.odds.add(operands[1][0].name)
         aligned = self._aligned(expr, *operands)
         if function in ("mse", "mae"):
             difference = graph.add([(1, aligned[0]), (-1, aligned[1])])

@@ -171,26 +171,33 @@ class _Simplifier:
             others = factors[:position] + factors[position + 1 :]
             shared = {index for _, places in others for index in places}
             if shared & set(spec):
-                is_better = any(map(_is_awkward, factor.args)) or any(
-                    _cancels(term, spec, others) for term in factor.args
-                ) or (
-                    node.rank == 2
-                    and any(index >= 2 for index in spec)
-                    and any(map(_is_outer, factor.args))
-                )
+                is_better = self._is_better(node, factor, spec, others)
+                is_shorter = False
             else:
                 # A sum of terms, some of which do not vary along what is summed over.
                 summed = {axis for axis, index in enumerate(spec) if index >= node.rank}
-                is_better = any(summed - _varied(term) for term in factor.args)
-            if not is_better:
+                is_shorter = any(summed - _varied(term) for term in factor.args)
+                is_better = False
+            if not is_better and not is_shorter:
                 continue
             axes = tuple(range(node.rank))
             parts_ = [
                 (value, self.graph.product(coefficient, [(term, spec), *others], axes, node.shape))
                 for value, term in terms(factor)
             ]
-            return self._collected(self.graph.add(parts_))
+            found = self._collected(self.graph.add(parts_))
+            if is_better or tree_size(found) < tree_size(node):
+                return found
         return node
+
+    def _is_better(self, node: Node, factor: Node, spec: Spec, others: list[Factor]) -> bool:
+        """Whether a product over a sum is easier to read when it is multiplied out."""
+        if any(map(_is_awkward, factor.args)):
+            return True
+        if any(_cancels(term, spec, others) for term in factor.args):
+            return True
+        is_contracted = node.rank == 2 and any(index >= 2 for index in spec)
+        return is_contracted and any(map(_is_outer, factor.args))
 
     # -- common factors -----------------------------------------------------------------------
 
