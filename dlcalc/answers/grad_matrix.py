@@ -107,6 +107,7 @@ class _Asked:
         gradients = dict(zip(problem.wrt, self.first.gradients(), strict=True))
         self.parts: list[_Part] = []
         self.vector = vector
+        problem.watched = list(gradients.values())
         if vector:
             self._product(gradients[problem.wrt[0]], vector)
         elif second:
@@ -116,6 +117,7 @@ class _Asked:
                 _Part(f"d{letter}/d{name}", f"d{letter}_d{name}", (name,), node)
                 for name, node in gradients.items()
             ]
+        problem.watched += [part.node for part in self.parts]
 
     def _hessian(self, gradients: dict[str, Node]) -> None:
         problem, letter = self.problem, self.problem.letter
@@ -332,13 +334,13 @@ class _Asked:
         self, forms: dict[str, list[list[Array]]], main: Sequence[Sequence[Array]]
     ) -> Finding:
         """The forms against one another."""
-        from dlcalc.symbolic.matrix.check import TOLERANCE, error
+        from dlcalc.symbolic.matrix.check import SCALE, TOLERANCE, error
 
         worst, where = 0.0, ""
         for name, values in forms.items():
             for found, expected in zip(values, main, strict=True):
                 for part, one, other in zip(self.parts, found, expected, strict=True):
-                    off = error(one, other, 1e-6)
+                    off = error(one, other, SCALE)
                     if off > worst:
                         worst, where = off, f"{part.symbol} as {name}"
         *first, last = forms

@@ -145,6 +145,8 @@ class _Contraction:
 
     def contract(self) -> None:
         """Sum over every index that is not an axis of the product."""
+        if any(len(set(chain.spec)) < len(chain.spec) for chain in self.chains):
+            raise NoMatrixForm(self.node)
         self._merge()
         while True:
             inner = [i for chain in self.chains for i in chain.spec if i >= self.rank]
@@ -271,8 +273,11 @@ class _Contraction:
             return self._tied()
         if not self.chains:
             return Call("ones", tuple([_size(size) for size in shape]))
+        if self.rank <= 2 and any(len(chain.spec) > 2 for chain in self.chains):
+            raise NoMatrixForm(self.node)
         if self.rank == 1:
-            return self.chains[0].expr()
+            (chain,) = self.chains
+            return chain.expr()
         if self.rank == 2:
             return self._matrix()
         return self._aligned()
@@ -282,6 +287,8 @@ class _Contraction:
             raise NoMatrixForm(self.node)
         if not self.chains:
             return Call("eye", (_size(self.node.shape[0]),))
+        if [chain.spec for chain in self.chains] != [self.ties[0][:1]]:
+            raise NoMatrixForm(self.node)
         return Call("diag", (self.chains[0].expr(),))
 
     def _matrix(self) -> Expr:

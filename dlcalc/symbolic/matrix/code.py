@@ -174,7 +174,7 @@ class _Writer:
                 return self._each(node)
         name, axes = node.data  # type: ignore[misc]
         args = self._pieces(CALLS[name], node.args)
-        if name in ("max", "min", "logsumexp", "softmax", "log_softmax"):
+        if name in ("max", "min", "logsumexp", "softmax", "log_softmax", "hardmax"):
             axis = axes[0] if len(axes) == 1 else tuple(axes)
             return _applied(CALLS[name], args, axis)
         return _applied(CALLS[name], args)

@@ -63,8 +63,6 @@ class Derivation:
         #: What the variables that name steps and slopes stand for, in the order of making.
         self.meanings: dict[Node, Node] = {}
         self._symbols: dict[Node, Node] = {}
-        #: Multiples, transposes and broadcasts of steps, which have no names of their own.
-        self._views: set[Node] = set()
         self.steps: list[Step] = []
         self.slopes: list[Slope] = []
         self._forward()
@@ -76,7 +74,6 @@ class Derivation:
         for node in sorted(inner, key=lambda node: node.number):
             if _is_view(node):
                 self._symbols[node] = self._opened(node)
-                self._views.add(self._symbols[node])
                 continue
             symbol = graph.variable(f"{self._names[0]}{len(self.steps) + 1}", node.shape)
             self.steps.append(Step(symbol, node, self._opened(node)))
@@ -94,14 +91,15 @@ class Derivation:
         graph = self.graph
         # Where a rule makes a step anew it is recognised: the sigmoid(z1) of a slope is z2.
         recognised = {step.meaning: step.symbol for step in self.steps if step.meaning.args}
-        alive = {*self.wrt, *self._symbols.values()}
+        ends = {*self.wrt, *[step.symbol for step in self.steps]}
         given: dict[Node, list[tuple[str, Node]]] = {}
         work, seed = seeded(graph, self.output)
 
         def spread(node: Node, adjoint: Node, title: str = "") -> None:
-            own, found = contributions(work, node, adjoint, alive)
+            own, found = contributions(work, node, adjoint, between(node, ends))
             for argument, part in found:
-                if argument in self._views:
+                if argument not in ends:
+                    # A transpose or a multiple, which has no name of its own.
                     spread(argument, part, title or own)
                     continue
                 part = rewritten(graph, part, recognised)

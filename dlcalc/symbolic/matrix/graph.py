@@ -207,17 +207,17 @@ class Graph:
     def add(self, given: Sequence[tuple[Number, Node]]) -> Node:
         """The sum of multiples of nodes of one shape."""
         shape = given[0][1].shape
-        if shape and all(node.kind == "product" for _, node in given):
-            kept = _varied([node for _, node in given])
-            if len(kept) < len(shape):
-                nodes = [(factor, self.narrowed(node, kept)) for factor, node in given]
-                return self.widened(self.add(nodes), kept, shape)
         found: dict[Node, Number] = {}
         for factor, node in given:
             self._collect(factor, node, found)
         left = [(factor, node) for node, factor in found.items() if factor]
         if not left:
             return self.number(0, shape)
+        if shape and all(node.kind == "product" for _, node in left):
+            kept = _varied([node for _, node in left])
+            if len(kept) < len(shape):
+                nodes = [(factor, self.narrowed(node, kept)) for factor, node in left]
+                return self.widened(self.add(nodes), kept, shape)
         common = _content([factor for factor, _ in left])
         if len(left) == 1:
             return self.scale(left[0][0], left[0][1])
@@ -505,6 +505,12 @@ class _Product:
     def _take(self, node: Node, spec: Spec) -> None:
         for index, size in zip(spec, node.shape, strict=True):
             self.sizes.setdefault(index, size)
+        if node.kind == "each" and len(set(spec)) < len(spec):
+            # The diagonal of f(A) is f of the diagonal of A.
+            kept = tuple(dict.fromkeys(spec))
+            shape = tuple([node.shape[spec.index(index)] for index in kept])
+            inner = [self.graph.product(1, [(arg, spec)], kept, shape) for arg in node.args]
+            return self._take(self.graph.each(str(node.data), *inner), kept)
         if node.kind != "product":
             self.factors.append((node, spec))
             return None

@@ -80,6 +80,8 @@ class IndexWriter:
                 return Name(str(node.data))
             case "pi":
                 return Name("pi")
+            case "delta" if at[0] == at[1]:
+                return Number(Fraction(1))
             case "delta":
                 return Name(f"[{at[0]} == {at[1]}]")
             case "add":
@@ -171,6 +173,8 @@ class IndexWriter:
                 Call("exp", (self.expr(argument, at, scope),)),
                 self._reduced("sum", argument, axes, at, scope, is_exp=True),
             )
+        if name == "hardmax":
+            return self._hardmax(argument, axes, at, scope)
         # Reductions: the axes that are left have the letters of the node.
         left = iter(at)
         places = tuple(["" if axis in axes else next(left) for axis in range(argument.rank)])
@@ -194,6 +198,20 @@ class IndexWriter:
         places = tuple([renamed.get(axis, letter) for axis, letter in enumerate(at)])
         inner = self.expr(argument, places, (*scope, *fresh))
         return Call(f"{name}_{''.join(fresh)}", (Call("exp", (inner,)) if is_exp else inner,))
+
+    def _hardmax(self, argument: Node, axes: Spec, at: Indices, scope: Indices) -> Expr:
+        """1 where the entry is the largest, over how many are."""
+
+        def chosen(places: Indices, around: Indices) -> Expr:
+            entry = self.expr(argument, places, around)
+            top = self._reduced("max", argument, axes, places, around)
+            return Call("heaviside", (Binary("-", entry, top), Number(Fraction(1))))
+
+        fresh = self.indices(tuple([argument.shape[axis] for axis in axes]), scope)
+        renamed = dict(zip(axes, fresh, strict=True))
+        places = tuple([renamed.get(axis, letter) for axis, letter in enumerate(at)])
+        count = Call(f"sum_{''.join(fresh)}", (chosen(places, (*scope, *fresh)),))
+        return Binary("/", chosen(at, scope), count)
 
     def _log_softmax(self, argument: Node, axes: Spec, at: Indices, scope: Indices) -> Expr:
         total = self._reduced("sum", argument, axes, at, scope, is_exp=True)
@@ -222,6 +240,7 @@ def _times(
 ) -> Expr:
     """A product of factors over others, with a number in front."""
     value = tidy(coefficient)
+    above = [factor for factor in above if factor != Number(Fraction(1))]
     factors = [*above, *([body] if body is not None else [])]
     if is_decimal(value):
         factors.insert(0, Number(abs(value)))

@@ -27,6 +27,15 @@ from dlcalc.symbolic.matrix.rules import MEANINGS, meaning
 _DROPPED = {("leaky_relu", Fraction(1, 100)), ("elu", Fraction(1))}
 
 
+def _along_all(name: str, arg: Expr) -> Expr:
+    """Along all axes at once, in functions that the language has."""
+    if name == "hardmax":
+        chosen = Call("heaviside", (Binary("-", arg, Call("max", (arg,))), Number(Fraction(1))))
+        return divided(chosen, Call("sum", (chosen,)))
+    inner = Binary("-", arg, Call("logsumexp", (arg,)))
+    return inner if name == "log_softmax" else Call("exp", (inner,))
+
+
 class Writer:
     """Writes nodes of a graph as expressions; ``names`` stand for nodes that have one.
 
@@ -129,15 +138,12 @@ class Writer:
         rank = node.args[0].rank
         if not axes or name == "cross_entropy":
             return Call(name, args)
-        if name in ("softmax", "log_softmax"):
+        if name in ("softmax", "log_softmax", "hardmax"):
             if len(axes) == 1:
                 return Call(name, args, None if axes[0] == rank - 1 else axes[0])
-            # Along all axes at once: there is no such softmax in the language.
-            whole = Call("logsumexp", args)
             if len(axes) < rank:
                 raise NoMatrixForm(node)
-            inner = Binary("-", args[0], whole)
-            return inner if name == "log_softmax" else Call("exp", (inner,))
+            return _along_all(name, args[0])
         if len(axes) == rank:
             return Call(name, args)
         if len(axes) > 1:

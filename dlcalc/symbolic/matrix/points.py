@@ -23,6 +23,9 @@ MOST_ENTRIES = 200_000
 _TRIES = 60
 #: Values beyond are a sign of a badly conditioned matrix, or of an overflow to come.
 _LARGE = 1e4
+#: How far variables are moved, as a share of themselves, and by how much more values may change.
+_NUDGE, _STEEP = 1e-9, 1e5
+_NUDGES = 3
 
 
 class Point(NamedTuple):
@@ -68,23 +71,25 @@ def draw(
     ``targets`` have rows that sum to 1, ``odds`` are between 0 and 1. Raises `InputError` if none is found.
     """
     numbers = {size for shape in shapes.values() for size in shape if isinstance(size, int)}
-    sizes = primes(letters, numbers)
-    sides = {
-        name: [size if isinstance(size, int) else sizes[size] for size in shape]
-        for name, shape in shapes.items()
-    }
-    if sum(int(np.prod(side)) for side in sides.values()) > MOST_ENTRIES:
+    names = list(letters)
+    found_sizes = primes(names, numbers)
+    # X@X.T has no inverse where X has more rows than columns: then the other way round.
+    turned = dict(zip(names, reversed(found_sizes.values()), strict=True))
+    if sum(_entries(shape, found_sizes) for shape in shapes.values()) > MOST_ENTRIES:
         raise InputError(
             f"the variables have more than {MOST_ENTRIES:,} entries",
             mend="Write letters for large sizes, as in X=nxd: the gradient has the same form.",
         )
     random = np.random.default_rng(seed)
     second: Point | None = None
+    is_defined = False
     for attempt in range(_TRIES):
-        variables = {
-            name: _drawn(random, side, 2 if name in odds else attempt, name in targets)
-            for name, side in sides.items()
-        }
+        sizes = found_sizes if attempt % 4 < 3 else turned
+        variables = {}
+        for name, shape in shapes.items():
+            side = [size if isinstance(size, int) else sizes[size] for size in shape]
+            law = 2 if name in odds else attempt
+            variables[name] = _drawn(random, side, law, name in targets)
         point = Point(variables, sizes)
         try:
             found = np.asarray(value(point.values))
@@ -92,15 +97,52 @@ def draw(
             continue
         if not np.all(np.isfinite(found)):
             continue
+        is_defined = True
+        if not _is_steady(value, point, found, random):
+            continue
         if found.size == 0 or np.max(np.abs(found)) < _LARGE:
             return point
         second = second or point
-    if second is None:
-        raise InputError(
-            "no point was found at which the expression is defined",
-            mend="It may take a logarithm or root of what is never positive.",
-        )
-    return second
+    if second is not None:
+        return second
+    raise InputError(
+        "the expression or its derivative is undefined at all points that were tried"
+        if not is_defined
+        else "the expression is singular at all points that were tried",
+        mend="It may take a logarithm or root of what is never positive, or invert what has"
+        " no inverse.",
+    )
+
+
+def _entries(shape: Shape, sizes: Mapping[str, int]) -> int:
+    found = 1
+    for size in shape:
+        found *= size if isinstance(size, int) else sizes[size]
+    return found
+
+
+def _is_steady(
+    value: Callable[[Mapping[str, Any]], Any],
+    point: Point,
+    found: Array,
+    random: np.random.Generator,
+) -> bool:
+    """Whether values change little with the variables: near a singular matrix they do not."""
+    size = 1.0 + float(np.max(np.abs(found), initial=0.0))
+    for _ in range(_NUDGES):
+        moved = {
+            name: array * (1 + _NUDGE * random.uniform(-1.0, 1.0, array.shape))
+            for name, array in point.variables.items()
+        }
+        try:
+            other = np.asarray(value({**moved, **point.sizes}))
+        except np.linalg.LinAlgError:
+            return False
+        if other.shape != found.shape or not np.all(np.isfinite(other)):
+            return False
+        if float(np.max(np.abs(other - found), initial=0.0)) > _NUDGE * _STEEP * size:
+            return False
+    return True
 
 
 def _drawn(random: np.random.Generator, side: list[int], attempt: int, is_target: bool) -> Array:

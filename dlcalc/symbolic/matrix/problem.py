@@ -59,6 +59,8 @@ class Problem:
             self.nodes[letter] = self.graph.size(letter)
         self.reader = Reader(self.graph, self.nodes, frozenset(self.wrt))
         self.output = self.reader.node(expr)
+        #: Nodes that must be defined at a point, beside the expression itself.
+        self.watched: list[Node] = []
         #: How the output is called.
         self.letter = next(name for name in ("L", "f", "F", "out") if name not in self.nodes)
         if self.output.rank:
@@ -162,10 +164,16 @@ class Problem:
     def _tried(self, values: Mapping[str, Any]) -> Any:
         """The value and all that goes into it, in one row: all must be finite."""
         whole = self.value(values)
+        # What is too large to be moved off the real axis is no point either.
+        slopes = [
+            check.along(self.value, values, name, np.ones(np.shape(values[name])))
+            for name in self.wrt
+        ]
         work = Values(values)
-        work.of(self.output)
+        for node in (self.output, *self.watched):
+            work.of(node)
         inner = [np.ravel(part) for part in work.known.values()]
-        return np.concatenate([np.ravel(whole), *inner])
+        return np.concatenate([np.ravel(whole), *map(np.ravel, slopes), *inner])
 
     def reading_error(self) -> float:
         """How far the graph's value is from that of the typed expression."""
@@ -218,10 +226,12 @@ class Problem:
         """The same for the Hessian times a vector."""
         random = np.random.default_rng(1)
         values = self.points[0].values
-        pairs = []
-        for direction in check.directions(np.shape(values[name]), random, 6):
-            found = check.applied(formula[0], direction)
-            expected = check.second(self.value, values, (name, name), direction, values[vector])
-            pairs.append((found, expected))
-        return check.joint(pairs, 1e-4)
-
+        ways = list(check.directions(np.shape(values[name]), random, 6))
+        names = (name, name)
+        return check.steepest(
+            [check.applied(formula[0], way) for way in ways],
+            lambda step: [
+                check.second(self.value, values, names, way, values[vector], step) for way in ways
+            ],
+            1e-4,
+        )

@@ -22,6 +22,8 @@ _EACH = frozenset(
     "exp log log1p expm1 abs sign sin cos tan sinh cosh tanh sigmoid relu leaky_relu prelu elu"
     " selu gelu silu softplus softsign hardtanh erf heaviside".split()
 )
+#: Functions along an axis that keep it.
+_KEEPING = frozenset(("softmax", "log_softmax", "hardmax"))
 
 
 class Reader:
@@ -208,7 +210,7 @@ class Reader:
             return self.graph.each(function, *self._aligned(expr, *operands))
         if function == "sqrt":
             return self.graph.power(operands[0][1], Fraction(1, 2))
-        if function in ("sum", "mean", "logsumexp", "softmax", "log_softmax", "max", "min"):
+        if function in ("sum", "mean", "logsumexp", "max", "min") or function in _KEEPING:
             return self._reduction(expr, function, operands[0][1], axis)
         if function in _LOSSES:
             return self._loss(expr, function, operands)
@@ -229,7 +231,7 @@ class Reader:
         raise InputError(
             f"{function} takes sizes, and {abridged(str(expr))} is none",
             place=expr.place,
-            mend="A size is a whole number, or a letter that --shape uses.",
+            mend="A size is a whole number, or a letter that occurs in --shape.",
         )
 
     def _axes(self, expr: Expr, node: Node, axis: int | None, last: bool) -> Spec:
@@ -243,8 +245,8 @@ class Reader:
 
     def _reduction(self, expr: Expr, function: str, node: Node, axis: int | None) -> Node:
         graph = self.graph
-        axes = self._axes(expr, node, axis, function.endswith("softmax"))
-        if function.endswith("softmax"):
+        axes = self._axes(expr, node, axis, function in _KEEPING)
+        if function in _KEEPING:
             if not node.rank:
                 raise InputError(f"{function} is of a vector or matrix", place=expr.place)
             return graph.call(function, (node,), axes, node.shape)

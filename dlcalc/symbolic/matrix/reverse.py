@@ -210,19 +210,22 @@ def _logsumexp(work: Pass, node: Node, axes: Spec, adjoint: Node) -> _Builders:
 
 
 def _extreme(work: Pass, node: Node, axes: Spec, adjoint: Node) -> _Builders:
-    """1 where the argument is the largest, or the least."""
+    """The largest or least entry has all of the slope; where several are, equal shares."""
 
     def build() -> Node:
         graph, argument = work.graph, node.args[0]
         spec, kept = tuple(range(argument.rank)), _kept(argument.rank, axes)
-        wide = graph.widened(node, kept, argument.shape)
-        sign = 1 if node.data[0] == "max" else -1  # type: ignore[index]
-        away = graph.add([(sign, argument), (-sign, wide)])
-        chosen = graph.each("heaviside", away, graph.number(1, argument.shape))
+        upright = argument if node.data[0] == "max" else graph.scale(-1, argument)  # type: ignore[index]
+        chosen = graph.call("hardmax", (upright,), axes, argument.shape)
         factors = [(adjoint, work.spec(kept)), (chosen, spec)]
         return work.product(factors, spec, argument.shape)
 
     return [build]
+
+
+def _hardmax(work: Pass, node: Node, axes: Spec, adjoint: Node) -> _Builders:
+    """Constant, save where another entry becomes the largest."""
+    return [lambda: work.graph.number(0, (*work.sizes, *node.shape))]
 
 
 def _inv(work: Pass, node: Node, axes: Spec, adjoint: Node) -> _Builders:
@@ -279,6 +282,7 @@ CALLS: dict[str, Callable[[Pass, Node, Spec, Node], _Builders]] = {
     "logsumexp": _logsumexp,
     "max": _extreme,
     "min": _extreme,
+    "hardmax": _hardmax,
     "inv": _inv,
     "det": _det,
     "logdet": _logdet,
