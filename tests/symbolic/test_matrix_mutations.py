@@ -143,7 +143,7 @@ def test_a_wrong_call_is_named(monkeypatch: Patch, name: str, how: str) -> None:
     monkeypatch.setitem(reverse.CALLS, name, wrong)
     failure = derived(expr, wrt, shape).failure
     assert "disagrees on a step" in failure
-    assert f"by {name}" in failure
+    assert name in failure.partition(", by ")[2].partition(" is off")[0]
 
 
 def test_every_call_is_planted() -> None:

@@ -89,13 +89,19 @@ def _abs(x: Any) -> Any:
     return np.where(np.real(x) < 0, -x, np.where(np.real(x) > 0, x, 0.0 * x))
 
 
+def _size(x: Any) -> Any:
+    """|x| for what is smooth at 0 all the same."""
+    return np.where(np.real(x) < 0, -x, x)
+
+
 def _sigmoid(x: Any) -> Any:
-    small = np.exp(-_abs(x))
+    small = np.exp(-_size(x))
     return np.where(np.real(x) < 0, small, 1.0) / (1 + small)
 
 
 def _softplus(x: Any) -> Any:
-    return np.where(_above(x), x, 0.0 * x) + np.log1p(np.exp(-_abs(x)))
+    # log(1 + exp(-|x|)) and max(x, 0), both of the side on which 0 is counted.
+    return np.where(np.real(x) < 0, 0.0 * x, x) + np.log1p(np.exp(-_size(x)))
 
 
 def _relu(x: Any) -> Any:
@@ -188,7 +194,7 @@ def _huber(x: Any, y: Any, delta: Any = 1.0) -> Any:
     if np.any(np.real(delta) <= 0):
         # A loss with a negative threshold means nothing.
         return np.nan
-    size = _abs(x - y)
+    size = _size(x - y)
     return np.mean(np.where(_above(size, delta), delta * (size - delta / 2), size * size / 2))
 
 

@@ -437,7 +437,22 @@ class Graph:
                     powers = [(self.power(node, -1), spec) for node, spec in diagonal]
                     powers.append((self.delta(shape[0]), (0, 1)))
                     return self.product(Fraction(1) / coefficient, powers, (0, 1), shape)
+        if name in ("max", "min") and args[0].kind == "product":
+            kept = _varied(args[:1])
+            if len(kept) < args[0].rank:
+                return self._extreme(name, args[0], kept, axes, shape)
         return self._node("call", args, (name, axes), shape)
+
+    def _extreme(self, name: str, node: Node, kept: Spec, axes: Spec, shape: Shape) -> Node:
+        """The largest or least along axes, some of which have equal entries only."""
+        inner = self.narrowed(node, kept)
+        own = tuple([kept.index(axis) for axis in axes if axis in kept])
+        left = [axis for axis in kept if axis not in axes]
+        if own:
+            small = tuple([node.shape[axis] for axis in left])
+            inner = self.call(name, (inner,), own, small)
+        places = [axis for axis in range(node.rank) if axis not in axes]
+        return self.widened(inner, tuple([places.index(axis) for axis in left]), shape)
 
 
 #: What elementary functions are at the numbers where that is exact.
@@ -505,7 +520,7 @@ class _Product:
     def _take(self, node: Node, spec: Spec) -> None:
         for index, size in zip(spec, node.shape, strict=True):
             self.sizes.setdefault(index, size)
-        if node.kind == "each" and len(set(spec)) < len(spec):
+        if node.kind == "each" and len(set(spec)) < len(spec) and node.data != "power":
             # The diagonal of f(A) is f of the diagonal of A.
             kept = tuple(dict.fromkeys(spec))
             shape = tuple([node.shape[spec.index(index)] for index in kept])
