@@ -10,7 +10,7 @@ The Python surface is the functions behind the commands, loaded when first used:
 """
 
 __version__ = "0.1.0"
-__all__ = ["ClaimError", "InputError", "__version__", "params", "shape"]
+__all__ = ["ClaimError", "InputError", "__version__", "grad", "params", "shape"]
 
 
 def __getattr__(name: str) -> object:

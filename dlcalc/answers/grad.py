@@ -38,15 +38,37 @@ def grad(
     such as ``X=nxd,w=d`` and derives matrices, ``net`` derives a whole network
     instead. ``at`` are numbers for the variables, as ``w=0.5,x=2``. Raises `InputError`
     where an expression cannot be read or derived.
+
+    >>> grad("sigmoid(w*x + b)", wrt="w").value
+    'x*sigmoid(w*x + b)*(1 - sigmoid(w*x + b))'
     """
+    names = named(wrt)
     if net:
         raise InputError("gradients of whole networks are not there yet", mend="Leave out --net.")
+    if activation or loss:
+        given = "--activation" if activation else "--loss"
+        raise InputError(f"{given} is of a network", mend="Give one, as in --net 2-2-2.")
     if not expressions:
         raise InputError("there is no expression", mend="Give one, as in 'sigmoid(w*x + b)'.")
     parsed = [parse(text) for text in expressions]
     if shape or any(map(of_matrices, parsed)):
         raise InputError("gradients of matrices are not there yet")
-    raise InputError("gradients of numbers are not there yet")
+    from dlcalc.answers.grad_scalar import grad_scalar
+
+    return grad_scalar(
+        parsed,
+        names,
+        at=at,
+        order=order,
+        hessian=hessian,
+        jacobian=jacobian,
+        at_kink=at_kink,
+        view=view,
+        code=code,
+        latex=latex,
+        verify=verify,
+        steps=steps,
+    )
 
 
 def named(wrt: str | Sequence[str]) -> list[str]:

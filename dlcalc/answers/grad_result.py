@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from dlcalc.errors import ClaimError
@@ -67,17 +67,20 @@ class GradResult(Result):
         shown: Sequence[str] = (),
         show_steps: bool = True,
         compare: Callable[[str], Comparison] | None = None,
+        arrangement: Sequence[Sequence[int]] = (),
         notes: Sequence[str] = (),
     ) -> None:
         """``views`` are texts by name, ``shown`` the names of those that were asked for.
 
         ``definitions`` are the names that the steps use, ``remarks`` rows such as where
-        the gradient has kinks; ``compare`` tells whether a text is the same gradient.
+        the gradient has kinks; ``compare`` tells whether a text is the same gradient;
+        ``arrangement`` has the numbers of the answers in the rows of a matrix.
         """
         self.question = question
         self.answers = tuple(answers)
         self.steps = tuple(steps)
-        self.findings = tuple(findings)
+        self.findings: tuple[Finding, ...] = ()
+        self.add(findings)
         self.definitions = tuple(definitions)
         self.remarks = tuple(remarks)
         self.views = dict(views or {})
@@ -85,34 +88,45 @@ class GradResult(Result):
         self.show_steps = show_steps
         self.compare = compare
         self.compared: Comparison | None = None
+        self.arrangement = arrangement
+        #: What stands between several answers where only they are wanted.
+        self.separator = "\n"
         self.notes = tuple(notes)
-        wrong = [finding.failure for finding in self.findings if finding.failure]
-        self.failure = " ".join(wrong)
-        values = [answer.value for answer in self.answers]
-        self.value: object
-        if len(values) == 1 and values[0] is not None:
-            self.value = values[0]
-        else:
-            self.value = "\n".join(answer.text for answer in self.answers)
+        value = self.answers[0].value
+        self.value: object = (
+            value if len(self.answers) == 1 and value is not None else self._terse()
+        )
+
+    def add(self, findings: Iterable[Finding]) -> None:
+        """Take in what another route found."""
+        self.findings += tuple(findings)
+        self.failure = " ".join(finding.failure for finding in self.findings if finding.failure)
 
     def terse(self) -> str:
         """The view that was asked for, or the numbers at ``--at``, or the gradient."""
         if len(self.shown) == 1:
             return self.views[self.shown[0]]
-        return "\n".join(
-            answer.text if answer.value is None else str(answer.value) for answer in self.answers
-        )
+        return self._terse()
+
+    def _terse(self) -> str:
+        texts = [a.text if a.value is None else str(a.value) for a in self.answers]
+        if not self.arrangement:
+            return self.separator.join(texts)
+        rows = [", ".join(texts[number] for number in row) for row in self.arrangement]
+        return f"[{', '.join(f'[{row}]' for row in rows)}]"
 
     def meets(self, expected: str) -> bool:
         """Whether a text is an equivalent gradient, or the number at ``--at``.
 
         Raises `ClaimError`, with a point where they part, if it is not.
         """
-        if isinstance(self.value, int | float) or self.compare is None:
+        number = isinstance(self.value, int | float)
+        if self.compare is None or (number and _is_number(expected)):
             return meets(self.value, expected)
-        self.compared = self.compare(expected)
-        if not self.compared.equal:
-            raise ClaimError(self.compared.sentence)
+        found = self.compare(expected)
+        if not found.equal:
+            raise ClaimError(found.sentence)
+        self.compared = found
         return True
 
     def blocks(self) -> list[Block]:
@@ -123,11 +137,10 @@ class GradResult(Result):
                 Row(("" if number else "let", f"{name} = {text}"))
                 for number, (name, text) in enumerate(self.definitions)
             ]
-            found += [Block("ll", rows), Block("lll", list(_rows(self.steps)))]
+            found += [Block("ll", rows), Block("lll", _rows(self.steps))]
         for name in self.shown:
-            lines = self.views[name].splitlines()
-            rows = [Row((name if not number else "", line)) for number, line in enumerate(lines)]
-            found.append(Block("ll", rows))
+            # One column, so that it can be copied whole.
+            found.append(Block("l", [Row((line,)) for line in self.views[name].splitlines()]))
         rows = [*self.remarks, *(finding.row for finding in self.findings)]
         if self.compared is not None:
             rows.append(Row(("expected", self.compared.sentence)))
@@ -147,6 +160,10 @@ class GradResult(Result):
             }
             for answer in self.answers
         ]
+        if self.arrangement:
+            document["matrix"] = [
+                [self.answers[number].text for number in row] for row in self.arrangement
+            ]
         document["definitions"] = [
             {"symbol": name, "expression": text} for name, text in self.definitions
         ]
@@ -162,11 +179,19 @@ class GradResult(Result):
         return document
 
 
-def _rows(steps: Sequence[Step], depth: int = 0) -> list[Row]:
+def _is_number(text: str) -> bool:
+    try:
+        float(text.replace(",", ""))
+    except ValueError:
+        return False
+    return True
+
+
+def _rows(steps: Sequence[Step]) -> list[Row]:
     rows = []
     for step in steps:
-        rows.append(Row(("  " * depth + f"{step.symbol} = {step.text}", step.rule, step.shape)))
-        rows += _rows(step.parts, depth + 1)
+        rows.append(Row((f"{step.symbol} = {step.text}", step.rule, step.shape)))
+        rows += _rows(step.parts)
     return rows
 
 

@@ -58,10 +58,16 @@ class Command(click.Command):
     """A command whose function returns a `Result`, or an exit code if it has printed itself."""
 
     def __init__(
-        self, *args: Any, examples: Sequence[str] = (), asserts: bool = True, **settings: Any
+        self,
+        *args: Any,
+        examples: Sequence[str] = (),
+        asserts: bool = True,
+        formulas: bool = False,
+        **settings: Any,
     ) -> None:
         super().__init__(*args, **{**settings, "add_help_option": False})
         self.examples = tuple(examples)
+        self.formulas = formulas
         self.params += [o for o in _common_options() if asserts or o.name != "expect"]
 
     def make_parser(self, ctx: click.Context) -> Any:
@@ -70,7 +76,7 @@ class Command(click.Command):
         parse = parser.parse_args
 
         def parse_marked(args: list[str]) -> Any:
-            values, rest, order = parse(args=[_marked(word) for word in self._lengthened(args)])
+            values, rest, order = parse(args=[self._marked(w) for w in self._lengthened(args)])
             return {name: _unmarked(value) for name, value in values.items()}, rest, order
 
         setattr(parser, "parse_args", parse_marked)  # noqa: B010 (mypy forbids the assignment)
@@ -96,6 +102,14 @@ class Command(click.Command):
             is_value = position > 0 and words[position - 1] in valued
             found.append(word if is_value else longs.get(word, word))
         return found
+
+    def _marked(self, word: str) -> str:
+        """A word, marked if it is an operand that would be taken for options."""
+        negative = word.startswith(_NEGATIVE)
+        if self.formulas and not negative and len(word) > 1 and word[0] == "-" != word[1]:
+            # -x*y is a formula, -q is not.
+            negative = not any(word in option.opts for option in self.params)
+        return _MARK + word if negative else word
 
     def invoke(self, ctx: click.Context) -> None:
         """Run the function and print what it answers in the form asked for."""
@@ -132,14 +146,18 @@ class Command(click.Command):
 
 
 def command(
-    name: str, *examples: str, asserts: bool = True
+    name: str, *examples: str, asserts: bool = True, formulas: bool = False
 ) -> Callable[[Callable[..., Any]], click.Command]:
-    """Make a command of a function, with examples for its help; ``asserts`` adds --expect."""
+    """Make a command of a function, with examples for its help.
+
+    ``asserts`` adds --expect; with ``formulas`` a word such as -x*y is an operand.
+    """
     return click.command(
         name,
         cls=Command,
         examples=examples,
         asserts=asserts,
+        formulas=formulas,
         context_settings={"max_content_width": EXAMPLES_WIDTH},
     )
 
@@ -149,10 +167,6 @@ def write_examples(formatter: click.HelpFormatter, examples: Sequence[str]) -> N
     with formatter.section("Examples"):
         for example in examples:
             formatter.write(f"{' ' * formatter.current_indent}{example}\n")
-
-
-def _marked(word: str) -> str:
-    return _MARK + word if word.startswith(_NEGATIVE) else word
 
 
 def _unmarked(value: Any) -> Any:

@@ -11,11 +11,13 @@ from dlcalc.cli.output import Form
 from dlcalc.result import Result
 
 _OPTIONS = (
-    click.option("--wrt", multiple=True, metavar="X", help="The variables to derive by."),
-    click.option("--at", metavar="X=1,Y=2", default="", help="Also the number at this point."),
-    click.option("--order", type=int, default=1, metavar="N", help="The N-th derivative."),
-    click.option("--hessian", is_flag=True, help="All second derivatives."),
-    click.option("--jacobian", is_flag=True, help="Of several EXPR by several variables."),
+    click.option(
+        "--wrt", multiple=True, metavar="X", help="The variable to derive by, or several: w,b."
+    ),
+    click.option("--at", metavar="X=1,Y=2", default="", help="Also give the number at this point."),
+    click.option("--order", type=int, default=1, metavar="N", help="Give the N-th derivative."),
+    click.option("--hessian", is_flag=True, help="Give all second derivatives."),
+    click.option("--jacobian", is_flag=True, help="Give the derivatives as one matrix."),
     click.option(
         "--at-kink",
         type=click.Choice(["left", "middle", "right"]),
@@ -25,13 +27,12 @@ _OPTIONS = (
     click.option(
         "--view",
         type=click.Choice(["matrix", "index", "code", "all"]),
-        default=None,
         help="In which form to write the gradient.",
     ),
     click.option(
         "--code", type=click.Choice(["numpy", "torch"]), help="The gradient as runnable code."
     ),
-    click.option("--latex", is_flag=True, help="The gradient as LaTeX."),
+    click.option("--latex", is_flag=True, help="The gradient in LaTeX."),
     click.option("--net", metavar="NET", default="", help="Derive a network, such as 2-2-2."),
     click.option("--activation", metavar="NAME", default="", help="Of the network."),
     click.option("--loss", metavar="NAME", default="", help="Of the network."),
@@ -49,6 +50,14 @@ def _options(function: Any) -> Any:
 @command(
     "grad",
     "dlcalc grad 'sigmoid(w*x + b)' --wrt w",
+    "dlcalc grad 'mse(sigmoid(w*x + b), t)' --wrt w,b --at w=0.5,x=2,b=-1,t=1",
+    "dlcalc grad 'x^2*exp(-x)' --order 2 -q",
+    "dlcalc grad 'log(1 + exp(w*x))' --wrt w,x --hessian",
+    "dlcalc grad 'r*cos(phi)' 'r*sin(phi)' --wrt r,phi --jacobian -q",
+    "dlcalc grad 'tanh(x)' --expect '1/cosh(x)^2'",
+    "dlcalc grad 'relu(x)' --at x=0 --at-kink right",
+    "dlcalc grad 'silu(x)' --code torch -q",
+    formulas=True,
 )
 @click.argument("expressions", nargs=-1, type=click.UNPROCESSED, metavar="EXPR...")
 @_options
@@ -56,9 +65,20 @@ def _options(function: Any) -> Any:
 def grad(form: Form, /, expressions: tuple[str, ...], **settings: Any) -> Result | int:
     """The gradient of an expression, every step of its derivation named and verified.
 
-    EXPR is written as in Python, with ^ or ** for powers, and is single-quoted.
-    Several EXPR, or one with several variables, give all their derivatives.
+    EXPR is written as in Python, with ^ or ** for powers, and single-quoted.
+    Without --wrt it is derived by every variable. A single - reads one EXPR a
+    line from standard input; several on a line are parted by semicolons.
     """
     from dlcalc.answers.grad import grad as answer
 
-    return answer(*expressions, **settings)
+    if expressions != ("-",):
+        return answer(*expressions, **settings)
+    from dlcalc.cli.stream import answer_lines
+
+    def answer_line(line: str, number: int) -> Result:
+        source = line.partition("#")[0]
+        result = answer(*source.split(";"), **settings)
+        result.separator = "; "
+        return result
+
+    return answer_lines(answer_line, form)

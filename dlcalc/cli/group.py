@@ -14,6 +14,7 @@ from dlcalc.errors import abridged, nearest
 COMMANDS: dict[str, tuple[str, str, str]] = {
     "shape": ("shape", "shape", "Output shape of each layer, its formula, its receptive field."),
     "params": ("params", "params", "Parameters by tensor, and multiply-accumulates (MACs)."),
+    "grad": ("grad", "grad", "The gradient of an expression, with every step, verified."),
     "train-toy": ("train_toy", "train_toy", "Train a toy net and verify it."),
     "layers": ("vocabulary", "layers", "Every layer with its arguments."),
     "zoo": ("vocabulary", "zoo", "Every built-in net."),

@@ -42,7 +42,7 @@ FUNCTIONS: dict[str, Function] = {
     "softsign": Function(1, 1, "each", "x/(1 + abs(x))"),
     "hardtanh": Function(1, 1, "each", "x cut at -1 and 1"),
     "erf": Function(1, 1, "each", "the error function"),
-    "heaviside": Function(1, 2, "each", "0 below 0, 1 above, at 0 the second argument"),
+    "heaviside": Function(1, 2, "each", "0 below 0, 1 above, at 0 the second argument, or 1/2"),
     "max": Function(1, 2, "reduce", "the larger of two, element by element, or the largest"),
     "min": Function(1, 2, "reduce", "the smaller of two, element by element, or the least"),
     "sum": Function(1, 1, "reduce", "the sum"),

@@ -141,7 +141,9 @@ def _written(expr: Expr) -> tuple[str, int]:
             inner = ", ".join(written(argument) for argument in arguments)
             return f"{function}({inner}{'' if axis is None else f', axis={axis}'})", _ATOM
         case Transpose(operand):
-            return f"{_inside(operand, _ATOM)}.T", _ATOM
+            inner = _inside(operand, _ATOM)
+            # 2.T would be the number 2. and a T.
+            return f"({inner}).T" if inner.isdigit() else f"{inner}.T", _ATOM
         case Subscript(operand, indices):
             return f"{operand.name}[{','.join(map(str, indices))}]", _ATOM
     raise TypeError(expr)

@@ -1,1 +1,1 @@
-"""Gradients as formulas: derived, simplified, written, and held against numbers."""
+"""Gradients: derived, shown step by step, verified."""
