@@ -22,6 +22,8 @@ def grad(
     order: int = 1,
     hessian: bool = False,
     jacobian: bool = False,
+    hvp: str = "",
+    symmetric: str = "",
     at_kink: str = "",
     view: str = "",
     code: str = "",
@@ -35,7 +37,8 @@ def grad(
     """The derivative of an expression by variables, step by step.
 
     ``wrt`` are the variables (all, if none is given), ``shape`` gives letters shapes
-    such as ``X=nxd,w=d`` and derives matrices, ``net`` derives a whole network
+    such as ``X=nxd,w=d`` and derives matrices (``hvp`` names a vector that the Hessian is
+    multiplied by, ``symmetric`` letters whose matrices equal their transposes), ``net`` derives a whole network
     instead. ``at`` are numbers for the variables, as ``w=0.5,x=2``. Raises `InputError`
     where an expression cannot be read or derived.
 
@@ -52,7 +55,26 @@ def grad(
         raise InputError("there is no expression", mend="Give one, as in 'sigmoid(w*x + b)'.")
     parsed = [parse(text) for text in expressions]
     if shape or any(map(of_matrices, parsed)):
-        raise InputError("gradients of matrices are not there yet")
+        from dlcalc.answers.grad_matrix import grad_matrix
+
+        return grad_matrix(
+            parsed,
+            names,
+            shape=shape,
+            at=at,
+            order=order,
+            hessian=hessian,
+            hvp=hvp,
+            symmetric=symmetric,
+            at_kink=at_kink,
+            view=view,
+            code=code,
+            latex=latex,
+            steps=steps,
+        )
+    if hvp or symmetric:
+        option = "--hvp" if hvp else "--symmetric"
+        raise InputError(f"{option} is for vectors and matrices", mend="Give --shape as well.")
     from dlcalc.answers.grad_scalar import grad_scalar
 
     return grad_scalar(

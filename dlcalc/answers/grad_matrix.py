@@ -63,11 +63,11 @@ def grad_matrix(
     from dlcalc.symbolic.matrix.problem import Problem
     from dlcalc.symbolic.matrix.shapes import read_shapes
 
-    _refuse(exprs, order, at_kink)
+    _refuse(exprs, order)
     shapes = read_shapes(shape) if shape.strip() else {}
     names = [name.strip() for name in symmetric.split(",") if name.strip()]
     try:
-        problem = Problem(exprs[0], shapes, wrt, symmetric=names, vector=hvp)
+        problem = Problem(exprs[0], shapes, wrt, symmetric=names, vector=hvp, at_kink=at_kink)
         if not problem.wrt:
             raise InputError("there is no variable to derive by", mend="Name one with --wrt.")
         if len(problem.wrt) > _MOST_VARIABLES:
@@ -78,7 +78,7 @@ def grad_matrix(
         raise InputError("the expression is nested too deep to be derived") from None
 
 
-def _refuse(exprs: Sequence[Expr], order: int, at_kink: str) -> None:
+def _refuse(exprs: Sequence[Expr], order: int) -> None:
     if len(exprs) > 1:
         raise InputError(
             "vectors and matrices are derived one expression at a time",
@@ -88,11 +88,6 @@ def _refuse(exprs: Sequence[Expr], order: int, at_kink: str) -> None:
         raise InputError(
             f"derivatives of order {order} of matrices are not derived",
             mend="The first and the second are: --order 2, or --hessian.",
-        )
-    if at_kink:
-        raise InputError(
-            "--at-kink is for numbers: with vectors and matrices the slope at a kink is PyTorch's",
-            mend="Leave out --at-kink.",
         )
 
 

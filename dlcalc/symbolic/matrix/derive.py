@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from fractions import Fraction
 from typing import NamedTuple
 
 from dlcalc.symbolic.matrix.graph import Graph, Node, constant, is_free
@@ -52,9 +53,15 @@ class Derivation:
     """
 
     def __init__(
-        self, graph: Graph, output: Node, wrt: Sequence[Node], taken: Iterable[str]
+        self,
+        graph: Graph,
+        output: Node,
+        wrt: Sequence[Node],
+        taken: Iterable[str],
+        share: Fraction | None = None,
     ) -> None:
-        """``taken`` are names that no step may have."""
+        """``taken`` are names that no step may have; ``share`` is for kinks."""
+        self._share = share
         self.graph = graph
         self.output = output
         self.wrt = tuple(dict.fromkeys(wrt))
@@ -93,7 +100,7 @@ class Derivation:
         recognised = {step.meaning: step.symbol for step in self.steps if step.meaning.args}
         ends = {*self.wrt, *[step.symbol for step in self.steps]}
         given: dict[Node, list[tuple[str, Node]]] = {}
-        work, seed = seeded(graph, self.output)
+        work, seed = seeded(graph, self.output, self._share)
 
         def spread(node: Node, adjoint: Node, title: str = "") -> None:
             own, found = contributions(work, node, adjoint, between(node, ends))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from fractions import Fraction
 from functools import cached_property
 from typing import Any
 
@@ -18,6 +19,7 @@ from dlcalc.symbolic.matrix.numeric import Values
 from dlcalc.symbolic.matrix.points import Point, draw
 from dlcalc.symbolic.matrix.read import Reader
 from dlcalc.symbolic.matrix.shapes import letters, shown
+from dlcalc.symbolic.scalar.rules import SHARES
 
 #: Points at which a gradient is checked; only at the first entry by entry.
 POINTS = 3
@@ -39,9 +41,11 @@ class Problem:
         *,
         symmetric: Sequence[str] = (),
         vector: str = "",
+        at_kink: str = "",
     ) -> None:
         self.expr = expr
         self.notes: list[str] = []
+        self._share = Fraction(SHARES[at_kink]) if at_kink else None
         self.letters = letters(dict(shapes))
         self.shapes = self._all_shapes(expr, shapes)
         self.wrt = tuple(self._known(name) for name in dict.fromkeys(wrt)) or self._own(expr)
@@ -134,7 +138,7 @@ class Problem:
     def derivation(self, output: Node | None = None, wrt: Sequence[str] | None = None) -> Derivation:
         """The gradients of the expression, or of another node of the graph."""
         by = [self.nodes[name] for name in (self.wrt if wrt is None else wrt)]
-        return Derivation(self.graph, output or self.output, by, self.nodes)
+        return Derivation(self.graph, output or self.output, by, self.nodes, self._share)
 
     # -- numbers ------------------------------------------------------------------------------
 

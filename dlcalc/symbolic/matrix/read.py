@@ -10,13 +10,8 @@ from dlcalc.expr.tree import Binary, Call, Expr, Name, Negative, Number, Subscri
 from dlcalc.symbolic.matrix.graph import Factor, Graph, Node, Shape, Size, Spec, constant
 from dlcalc.symbolic.matrix.rules import derivative
 from dlcalc.symbolic.matrix.shapes import shown
+from dlcalc.symbolic.scalar.rules import DEFAULTS
 
-#: Arguments that may be left out.
-_DEFAULTS: dict[str, Fraction] = {
-    "leaky_relu": Fraction(1, 100),
-    "elu": Fraction(1),
-    "heaviside": Fraction(1, 2),
-}
 #: Functions of one argument or more that work element by element, as they are.
 _EACH = frozenset(
     "exp log log1p expm1 abs sign sin cos tan sinh cosh tanh sigmoid relu leaky_relu prelu elu"
@@ -197,10 +192,11 @@ class Reader:
         if function in ("eye", "ones"):
             return self._filled(function, arguments)
         operands = [(argument, self.node(argument)) for argument in arguments]
-        if function in _DEFAULTS and len(operands) == 1:
-            default = Number(_DEFAULTS[function])
+        if function in DEFAULTS and len(operands) == 1:
+            default = Number(Fraction(DEFAULTS[function]))
             operands.append((default, self.node(default)))
-        if function == "heaviside" and constant(operands[1][1]) is None:
+        is_jump = function == "heaviside"
+        if is_jump and constant(operands[1][1]) is None:
             rule = "the second argument of heaviside, its value at 0, is a number"
             raise InputError(rule, place=expr.place)
         if function in _EACH:
@@ -268,9 +264,9 @@ class Reader:
         graph = self.graph
         if function == "cross_entropy":
             return self._cross_entropy(expr, *operands)
-        if function == "huber":
-            extra = operands[2] if len(operands) == 3 else (Number(Fraction(1)), graph.number(1))
-            operands = [operands[0], operands[1], extra]
+        if function == "huber" and len(operands) == 2:
+            threshold = Fraction(DEFAULTS["huber"])
+            operands = [*operands, (Number(threshold), graph.number(threshold))]
         if function == "bce" and isinstance(operands[1][0], Name):
             self.odds.add(operands[1][0].name)
         aligned = self._aligned(expr, *operands)
@@ -386,10 +382,17 @@ def _said(node: Node) -> str:
     return shown(node.shape) if node.rank else "a number"
 
 
-def slope(graph: Graph, name: str, args: tuple[Node, ...], argument: int) -> Node:
-    """The derivative of an elementwise function by one of its arguments."""
+def slope(
+    graph: Graph, name: str, args: tuple[Node, ...], argument: int, share: Fraction | None = None
+) -> Node:
+    """The derivative of an elementwise function by one of its arguments.
+
+    ``share`` is that of the slope on the right at a kink, by default PyTorch's choice.
+    """
     names = dict(zip("xys", args, strict=False))
+    if share is not None:
+        names["h"] = graph.number(share)
     shape = args[0].shape
-    found = Reader(graph, names).node(derivative(name, argument))
+    found = Reader(graph, names).node(derivative(name, argument, share is not None))
     # A constant derivative is one number; it holds for every entry.
     return found if found.shape == shape else graph.widened(found, (), shape)

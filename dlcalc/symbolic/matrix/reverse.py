@@ -9,10 +9,11 @@ those of a node.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence, Set
+from fractions import Fraction
 
 from dlcalc.symbolic.matrix.graph import Factor, Graph, Node, Shape, Spec, is_free, parts, terms
 from dlcalc.symbolic.matrix.read import slope
-from dlcalc.symbolic.matrix.rules import RULES
+from dlcalc.symbolic.matrix.rules import title
 
 
 #: A rule's name, and for arguments what this use of them adds to their adjoints.
@@ -22,8 +23,10 @@ Found = tuple[str, list[tuple[Node, Node]]]
 class Pass:
     """One output, on the way back from it."""
 
-    def __init__(self, graph: Graph, output: Node) -> None:
+    def __init__(self, graph: Graph, output: Node, share: Fraction | None = None) -> None:
         self.graph = graph
+        #: The share of the slope on the right at kinks; None is PyTorch's choice.
+        self.share = share
         self.front: Spec = tuple(range(-output.rank, 0))
         self.sizes = output.shape
 
@@ -68,9 +71,11 @@ def adjoints(graph: Graph, output: Node, wrt: Sequence[Node]) -> list[Node]:
     return [found.get(node) or graph.number(0, (*output.shape, *node.shape)) for node in wrt]
 
 
-def seeded(graph: Graph, output: Node) -> tuple[Pass, Node]:
+def seeded(
+    graph: Graph, output: Node, share: Fraction | None = None
+) -> tuple[Pass, Node]:
     """A way back from an output, and the derivative of the output by itself."""
-    work = Pass(graph, output)
+    work = Pass(graph, output, share)
     axes = tuple(range(output.rank))
     deltas = [
         (graph.delta(size), (front, axis))
@@ -146,10 +151,10 @@ def _each(work: Pass, node: Node, adjoint: Node, alive: Set[Node]) -> Found:
     found = []
     for position, argument in enumerate(node.args):
         if argument in alive:
-            local = slope(work.graph, name, node.args, position)
+            local = slope(work.graph, name, node.args, position, work.share)
             factors = [(adjoint, work.spec(axes)), (local, axes)]
             found.append((argument, work.product(factors, axes, node.shape)))
-    return RULES[name].title, found
+    return title(name), found
 
 
 def _call(work: Pass, node: Node, adjoint: Node, alive: Set[Node]) -> Found:
