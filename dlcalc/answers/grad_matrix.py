@@ -148,12 +148,27 @@ class _Asked:
         from dlcalc.symbolic.matrix.views import Entry, Views
 
         problem = self.problem
-        whole = [Entry(part.symbol, part.name, part.node) for part in self.parts]
+        whole = [
+            Entry(part.symbol, part.name, part.node, self._latex(part)) for part in self.parts
+        ]
         if self.second or not self._is_long(whole):
             return Views(problem.graph, problem.nodes, [], whole)
         definitions, results = self._named(whole)
         nodes = {**problem.nodes, **{e.name: problem.graph.variable(e.name, e.node.shape) for e in definitions}}
         return Views(problem.graph, nodes, definitions, results)
+
+    def _latex(self, part: _Part) -> str:
+        """The left side in LaTeX."""
+        from dlcalc.expr.latex import symbol
+
+        if self.vector:
+            return f"H {symbol(self.vector)}"
+        above = symbol(self.problem.letter)
+        by = [rf"\partial {symbol(name)}" for name in part.by]
+        if len(by) == 1:
+            return rf"\frac{{\partial {above}}}{{{by[0]}}}"
+        both = f"{by[0]}^2" if by[0] == by[1] else r" \, ".join(by)
+        return rf"\frac{{\partial^2 {above}}}{{{both}}}"
 
     def _is_long(self, whole: list[Entry]) -> bool:
         from dlcalc.symbolic.matrix.simplify import tree_size
@@ -497,12 +512,7 @@ def _forms(
     if view in ("code", "all") or code:
         found["code"] = views.code().text(code or "numpy")
     if latex or view == "all":
-        from dlcalc.expr.latex import latex as latex_of
-
-        if views.is_matrix:
-            found["latex"] = "\n".join(
-                latex_of(expr) for expr in views.matrices[len(views.definitions):] if expr is not None
-            )
+        found["latex"] = views.latex()
     return list(found), found
 
 

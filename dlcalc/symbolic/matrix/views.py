@@ -33,6 +33,7 @@ class Entry(NamedTuple):
     symbol: str
     name: str
     node: Node
+    latex: str = ""
 
 
 class Indexed(NamedTuple):
@@ -40,7 +41,12 @@ class Indexed(NamedTuple):
 
     name: str
     at: tuple[str, ...]
-    text: str
+    expr: Expr
+
+    @property
+    def text(self) -> str:
+        """Its right side."""
+        return written(self.expr)
 
     @property
     def head(self) -> str:
@@ -98,12 +104,11 @@ class Views:
         done = 0
         for entry in (*self.definitions, *self.results):
             at = writer.indices(entry.node.shape)
-            text = written(writer.expr(entry.node, at))
+            expr = writer.expr(entry.node, at)
             inner = list(writer.definitions.items())
-            lines += [Indexed(name, ks, written(expr)) for name, (ks, expr) in inner[done:]]
+            lines += [Indexed(name, ks, part) for name, (ks, part) in inner[done:]]
             done = len(inner)
-            is_result = len(lines) >= 0 and entry in self.results
-            lines.append(Indexed(entry.symbol if is_result else entry.name, at, text))
+            lines.append(Indexed(entry.symbol, at, expr))
         self._index = lines, dict(writer.sizes)
         return self._index
 
@@ -117,6 +122,27 @@ class Views:
                 self.variables,
             )
         return self._code
+
+    def latex(self) -> str:
+        """Each definition and result in LaTeX; over indices where there is no matrix form."""
+        from dlcalc.expr.latex import symbol
+        from dlcalc.symbolic.matrix.latex import Setter, below
+
+        setter = Setter({name: node.rank for name, node in self.variables.items()})
+        entries = (*self.definitions, *self.results)
+        heads = {entry.symbol: entry.latex or symbol(entry.symbol) for entry in entries}
+        if self.is_matrix:
+            rows = [
+                (heads[entry.symbol], setter.text(expr))
+                for entry, expr in zip(entries, self.matrices, strict=True)
+                if expr is not None
+            ]
+        else:
+            rows = [
+                (f"{heads.get(line.name, symbol(line.name))}{below(line.at)}", setter.text(line.expr))
+                for line in self.index()[0]
+            ]
+        return "\n".join(f"{head} = {text}" for head, text in rows)
 
     # -- values -------------------------------------------------------------------------------
 
