@@ -38,9 +38,10 @@ def grad(
 
     ``wrt`` are the variables (all, if none is given), ``shape`` gives letters shapes
     such as ``X=nxd,w=d`` and derives matrices (``hvp`` names a vector that the Hessian is
-    multiplied by, ``symmetric`` letters whose matrices equal their transposes), ``net`` derives a whole network
-    instead. ``at`` are numbers for the variables, as ``w=0.5,x=2``. Raises `InputError`
-    where an expression cannot be read or derived.
+    multiplied by, ``symmetric`` letters whose matrices equal their transposes), ``net``
+    derives a whole network instead. ``at`` are numbers for the variables, as ``w=0.5,x=2``
+    or ``w=1,2,X=[[1,2],[3,4]]``. Raises `InputError` where an expression cannot be read or
+    derived.
 
     >>> grad("sigmoid(w*x + b)", wrt="w").value
     'x*sigmoid(w*x + b)*(1 - sigmoid(w*x + b))'

@@ -1,4 +1,4 @@
-"""Every rule of matrix derivatives, planted wrong: the verification catches it and names its step."""
+"""Every rule of matrix derivatives planted wrong: caught, and named by its step."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dlcalc.answers.grad_matrix import grad_matrix
 from dlcalc.answers.grad_result import GradResult
 from dlcalc.expr.parse import parse
 from dlcalc.symbolic.matrix import chain, code, index_form, reverse, rules, simplify
-from dlcalc.symbolic.matrix.graph import Node
+from dlcalc.symbolic.matrix.node import Node
 from dlcalc.symbolic.matrix.rules import derivative
 from dlcalc.symbolic.scalar.rules import RULES
 

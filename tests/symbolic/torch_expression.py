@@ -46,7 +46,9 @@ _ARITHMETIC = {
 def _reduced(name: str) -> Callable[..., Any]:
     def function(x: Any, axis: int | None = None) -> Any:
         if name == "logsumexp":
-            return torch.logsumexp(x.reshape(-1) if axis is None else x, 0 if axis is None else axis)
+            return torch.logsumexp(
+                x.reshape(-1) if axis is None else x, 0 if axis is None else axis
+            )
         whole = {"max": torch.amax, "min": torch.amin, "sum": torch.sum, "mean": torch.mean}[name]
         return whole(x.reshape(-1), 0) if axis is None else whole(x, axis)
 

@@ -15,7 +15,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from dlcalc.expr.tree import Binary, Call, Expr, Name, Number, Transpose
-from dlcalc.symbolic.matrix.graph import Node, Size, Spec
+from dlcalc.symbolic.matrix.node import Node, Size, Spec
 
 
 class NoMatrixForm(Exception):
@@ -126,9 +126,7 @@ def _is_one(expr: Expr) -> bool:
     return isinstance(expr, Number) and expr.value == 1
 
 
-def contracted(
-    node: Node, chains: list[Chain], ties: list[Spec]
-) -> tuple[Expr | None, list[Expr]]:
+def contracted(node: Node, chains: list[Chain], ties: list[Spec]) -> tuple[Expr | None, list[Expr]]:
     """A product as one expression along its axes, None if it has none, and scalar factors."""
     work = _Contraction(node, chains, ties)
     work.contract()

@@ -49,9 +49,7 @@ def along(function: Function, values: Mapping[str, Any], name: str, direction: A
     return np.asarray(np.imag(function({**values, name: moved}))) / _IMAGINARY
 
 
-def difference(
-    function: Function, values: Mapping[str, Any], name: str, direction: Array
-) -> Array:
+def difference(function: Function, values: Mapping[str, Any], name: str, direction: Array) -> Array:
     """The same by central differences, whose leading errors cancel; real numbers all through."""
 
     def slope(step: float) -> Array:

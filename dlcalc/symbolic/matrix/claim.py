@@ -10,7 +10,7 @@ from dlcalc.errors import ClaimError, InputError, abridged
 from dlcalc.expr.parse import parse
 from dlcalc.symbolic.matrix.check import error
 from dlcalc.symbolic.matrix.evaluate import evaluate
-from dlcalc.symbolic.matrix.graph import Node
+from dlcalc.symbolic.matrix.node import Node
 from dlcalc.symbolic.matrix.numeric import Values
 from dlcalc.symbolic.matrix.problem import Problem
 from dlcalc.symbolic.matrix.read import Reader

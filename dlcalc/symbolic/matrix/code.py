@@ -23,9 +23,10 @@ from dlcalc.symbolic.matrix.codes import (
     SUM,
     Row,
 )
-from dlcalc.symbolic.matrix.graph import (
+from dlcalc.symbolic.matrix.graph import Graph
+from dlcalc.symbolic.matrix.matrix_form import loose
+from dlcalc.symbolic.matrix.node import (
     Factor,
-    Graph,
     Node,
     Size,
     Spec,
@@ -36,7 +37,6 @@ from dlcalc.symbolic.matrix.graph import (
     terms,
     tidy,
 )
-from dlcalc.symbolic.matrix.matrix_form import loose
 from dlcalc.symbolic.matrix.simplify import uses
 
 _LETTERS = "ijklmnopqrstuvwxyzabcdefgh"
@@ -116,9 +116,7 @@ def code_of(
 
 
 class _Writer:
-    def __init__(
-        self, graph: Graph, roots: Iterable[Node], variables: Mapping[str, Node]
-    ) -> None:
+    def __init__(self, graph: Graph, roots: Iterable[Node], variables: Mapping[str, Node]) -> None:
         self.graph = graph
         self.uses = uses(roots)
         self.variables = variables
@@ -172,7 +170,7 @@ class _Writer:
                 return self._product(node)
             case "each":
                 return self._each(node)
-        name, axes = node.data  # type: ignore[misc]
+        name, axes = node.data
         args = self._pieces(CALLS[name], node.args)
         if name in ("max", "min", "logsumexp", "softmax", "log_softmax", "hardmax"):
             axis = axes[0] if len(axes) == 1 else tuple(axes)
@@ -332,9 +330,7 @@ class _Writer:
             return _binary("@", a, b)
         return None
 
-    def _einsum(
-        self, node: Node, pieces: Sequence[tuple[Piece, Spec]], unused: list[int]
-    ) -> Piece:
+    def _einsum(self, node: Node, pieces: Sequence[tuple[Piece, Spec]], unused: list[int]) -> Piece:
         letter = dict(enumerate(_LETTERS))
         specs = ["".join(letter[i] for i in spec) for _, spec in pieces]
         args = [piece for piece, _ in pieces]
@@ -422,12 +418,10 @@ def _as_tensor(piece: Piece) -> Piece:
 
 
 def _applied(row: Row, args: Sequence[Piece], axis: Any = None) -> Piece:
-    """A row of the table at its operands: {0} stands where commas end it, {A} where anything may."""
+    """A row of the table at its operands, bare for {0} and as an atom for {A}."""
     texts = []
     for kind, template in enumerate((row.numpy, row.torch)):
-        names = {
-            key: arg.inside(ATOM)[kind] for key, arg in zip("ABC", args, strict=False)
-        }
+        names = {key: arg.inside(ATOM)[kind] for key, arg in zip("ABC", args, strict=False)}
         plain = [arg[kind] for arg in args]
         texts.append(template.format(*plain, **names, axis=axis, all=", ".join(map(str, plain))))
     function = row.run

@@ -58,7 +58,23 @@ def _same(name: str, numpy: str = "", torch: str = "") -> Row:
 
 
 EACH: dict[str, Row] = {
-    **{name: _same(name) for name in "exp log log1p expm1 sqrt sign sin cos tan sinh cosh tanh".split()},
+    **{
+        name: _same(name)
+        for name in [
+            "exp",
+            "log",
+            "log1p",
+            "expm1",
+            "sqrt",
+            "sign",
+            "sin",
+            "cos",
+            "tan",
+            "sinh",
+            "cosh",
+            "tanh",
+        ]
+    },
     "abs": _same("abs"),
     "sigmoid": Row(
         "np.exp(-np.logaddexp(0, -{A}))",

@@ -12,7 +12,8 @@ from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
-from dlcalc.symbolic.matrix.graph import Graph, Node, constant, is_free
+from dlcalc.symbolic.matrix.graph import Graph
+from dlcalc.symbolic.matrix.node import Node, constant, is_free
 from dlcalc.symbolic.matrix.reverse import between, contributions, seeded
 from dlcalc.symbolic.matrix.simplify import rebuilt, rewritten, simplified, tree_size
 

@@ -12,14 +12,37 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from dlcalc.expr.tree import Binary, Call, Expr, Name, Number, Transpose, variables, walk, written
+from dlcalc.expr.tree import (
+    Binary,
+    Call,
+    Expr,
+    Name,
+    Negative,
+    Number,
+    Transpose,
+    variables,
+    walk,
+    written,
+)
 from dlcalc.symbolic.matrix import check
 from dlcalc.symbolic.matrix.evaluate import Array, evaluate
-from dlcalc.symbolic.matrix.graph import Shape
+from dlcalc.symbolic.matrix.node import Shape
 
 #: Functions that are layers of the engine; some have a number as their second argument.
 _LAYERS = frozenset(
-    "sigmoid tanh relu leaky_relu elu selu gelu silu softplus softsign hardtanh".split()
+    [
+        "sigmoid",
+        "tanh",
+        "relu",
+        "leaky_relu",
+        "elu",
+        "selu",
+        "gelu",
+        "silu",
+        "softplus",
+        "softsign",
+        "hardtanh",
+    ]
 )
 _PLACE = "net_output"
 
@@ -61,9 +84,7 @@ def find(expr: Expr, shapes: Mapping[str, Shape]) -> Net | None:
     return None
 
 
-def gradients(
-    net: Net, shapes: Mapping[str, Shape], values: Mapping[str, Any]
-) -> dict[str, Array]:
+def gradients(net: Net, shapes: Mapping[str, Shape], values: Mapping[str, Any]) -> dict[str, Array]:
     """The gradients of a scalar expression by the net's weights and input, by the engine."""
     from dlcalc.engine.program import Program
     from dlcalc.errors import Source
@@ -130,12 +151,13 @@ def _chain(expr: Expr, shapes: Mapping[str, Shape]) -> Chain | None:
         case Name(name) if name in shapes and len(shapes[name]) in (1, 2):
             return Chain((), expr, (), shapes[name][-1])
         case Call(function, (inner, *extra)) if function in _LAYERS:
-            if not all(isinstance(argument, Number) for argument in extra):
+            numbers = [argument.value for argument in extra if isinstance(argument, Number)]
+            if len(numbers) < len(extra):
                 return None
             chain = _chain(inner, shapes)
             if chain is None or not chain.layers:
                 return None
-            word = function if not extra else f"{function}:{float(extra[0].value)}"  # type: ignore[attr-defined]
+            word = f"{function}:{float(numbers[0])}" if numbers else function
             return chain._replace(layers=(*chain.layers, word))
         case Binary("+", product, Name(bias)):
             chain = _chain(product, shapes)
@@ -189,6 +211,6 @@ def _replaced(expr: Expr, part: Expr) -> Expr:
             return Binary(sign, _replaced(left, part), _replaced(right, part))
         case Transpose(operand):
             return Transpose(_replaced(operand, part))
-    if hasattr(expr, "operand") and not isinstance(expr, Name):
-        return type(expr)(_replaced(expr.operand, part))
+        case Negative(operand):
+            return Negative(_replaced(operand, part))
     return expr

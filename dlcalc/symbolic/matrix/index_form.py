@@ -12,18 +12,9 @@ from collections.abc import Iterable
 from fractions import Fraction
 
 from dlcalc.expr.tree import Binary, Call, Expr, Name, Negative, Number, Subscript
-from dlcalc.symbolic.matrix.graph import (
-    Graph,
-    Node,
-    Size,
-    Spec,
-    exponent,
-    is_decimal,
-    parts,
-    terms,
-    tidy,
-)
-from dlcalc.symbolic.matrix.graph import Number as Rational
+from dlcalc.symbolic.matrix.graph import Graph
+from dlcalc.symbolic.matrix.node import Node, Size, Spec, exponent, is_decimal, parts, terms, tidy
+from dlcalc.symbolic.matrix.node import Number as Rational
 from dlcalc.symbolic.matrix.read import Reader
 from dlcalc.symbolic.matrix.rules import MEANINGS, meaning
 
@@ -99,7 +90,7 @@ class IndexWriter:
             for factor, term in given:
                 if (factor > 0) != positive:
                     continue
-                part = _times(abs(factor), [], [], self.expr(term, at, scope))
+                part = _times(factor if factor > 0 else -factor, [], [], self.expr(term, at, scope))
                 if total is None:
                     total = part if positive else Negative(part)
                 else:
@@ -155,7 +146,7 @@ class IndexWriter:
     # -- functions of more than one entry -----------------------------------------------------
 
     def _call(self, node: Node, at: Indices, scope: Indices) -> Expr:
-        name, axes = node.data  # type: ignore[misc]
+        name, axes = node.data
         argument = node.args[0]
         if name in ("inv", "det", "logdet"):
             whole = f"{name}({self._whole(argument)})"
@@ -235,9 +226,7 @@ class IndexWriter:
         return name
 
 
-def _times(
-    coefficient: Rational, above: list[Expr], below: list[Expr], body: Expr | None
-) -> Expr:
+def _times(coefficient: Rational, above: list[Expr], below: list[Expr], body: Expr | None) -> Expr:
     """A product of factors over others, with a number in front."""
     value = tidy(coefficient)
     above = [factor for factor in above if factor != Number(Fraction(1))]

@@ -16,7 +16,10 @@ from dlcalc.expr.tree import Binary, Call, Expr, Name, Negative, Number, Subscri
 # How tightly the parts bind.
 _SUM, _PRODUCT, _SIGN, _POWER, _ATOM = range(5)
 _NAMES = {
-    **{name: rf"\{name}" for name in "exp sin cos tan sinh cosh tanh max min det".split()},
+    **{
+        name: rf"\{name}"
+        for name in ["exp", "sin", "cos", "tan", "sinh", "cosh", "tanh", "max", "min", "det"]
+    },
     "log": r"\ln",
     "logdet": r"\ln\det",
     "sigmoid": r"\sigma",
@@ -24,7 +27,7 @@ _NAMES = {
 }
 #: Functions that make a number of a tensor.
 _SCALAR = frozenset(
-    "norm norm1 tr det logdet dot cross_entropy bce mse mae huber".split()
+    ["norm", "norm1", "tr", "det", "logdet", "dot", "cross_entropy", "bce", "mse", "mae", "huber"]
 )
 _KEEPING = frozenset(("softmax", "log_softmax", "hardmax"))
 _ONE = r"\mathbf{1}"
@@ -77,11 +80,11 @@ class Setter:
     def _set(self, expr: Expr) -> tuple[str, int]:
         match expr:
             case Name(name) if name.startswith("["):
-                return rf"\delta{below(name.strip('[]').split(' == '))}", _ATOM
+                return rf"\delta{subscript(name.strip('[]').split(' == '))}", _ATOM
             case Name(name):
                 return self._whole(name), _ATOM
             case Subscript(operand, indices):
-                return f"{self._whole(operand.name)}{below(map(str, indices))}", _ATOM
+                return f"{self._whole(operand.name)}{subscript(map(str, indices))}", _ATOM
             case Negative(operand):
                 return f"-{self._inside(operand, _SIGN)}", _SIGN
             case Transpose(operand):
@@ -141,7 +144,10 @@ class Setter:
         first, rank = self.text(arguments[0]), self.rank(arguments[0])
         word, over, letters = function.partition("_")
         if over and word in ("sum", "max", "min") and function not in FUNCTIONS:
-            return rf"\{word}{below([letters])} {self._inside(arguments[0], _PRODUCT)}", _PRODUCT
+            return (
+                rf"\{word}{subscript([letters])} {self._inside(arguments[0], _PRODUCT)}",
+                _PRODUCT,
+            )
         match function:
             case "eye":
                 return f"I_{{{first}}}", _ATOM
@@ -177,7 +183,7 @@ class Setter:
         return rf"{name}\left({inner}\right)", _ATOM
 
 
-def below(letters: Iterable[str]) -> str:
+def subscript(letters: Iterable[str]) -> str:
     """Indices below the line; none are nothing."""
     inner = ", ".join(letters)
     return f"_{{{inner}}}" if inner else ""

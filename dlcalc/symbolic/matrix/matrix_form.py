@@ -7,9 +7,9 @@ from fractions import Fraction
 
 from dlcalc.expr.tree import Binary, Call, Expr, Name, Negative, Number, Transpose
 from dlcalc.symbolic.matrix.chain import Chain, NoMatrixForm, contracted, divided, multiplied
-from dlcalc.symbolic.matrix.graph import (
+from dlcalc.symbolic.matrix.graph import Graph
+from dlcalc.symbolic.matrix.node import (
     Factor,
-    Graph,
     Node,
     Size,
     Spec,
@@ -20,7 +20,7 @@ from dlcalc.symbolic.matrix.graph import (
     terms,
     tidy,
 )
-from dlcalc.symbolic.matrix.graph import Number as Rational
+from dlcalc.symbolic.matrix.node import Number as Rational
 from dlcalc.symbolic.matrix.read import Reader
 from dlcalc.symbolic.matrix.rules import MEANINGS, meaning
 
@@ -88,7 +88,7 @@ class Writer:
         written = [self.expr(term) for term in nodes] if is_unit else self._loose(nodes)
         total: Expr | None = None
         for (factor, _), term in zip(ordered, written, strict=True):
-            size = _scaled(abs(factor), term)
+            size = _scaled(factor if factor > 0 else -factor, term)
             if total is None:
                 total = _negative(size) if factor < 0 else size
             else:
@@ -133,7 +133,7 @@ class Writer:
         return Binary("**", self.expr(base), Number(Fraction(value)))
 
     def _call(self, node: Node) -> Expr:
-        name, axes = node.data  # type: ignore[misc]
+        name, axes = node.data
         args = tuple([self.expr(argument) for argument in node.args])
         rank = node.args[0].rank
         if not axes or name == "cross_entropy":
@@ -235,7 +235,7 @@ def _narrow(graph: Graph, node: Node) -> Node:
     """A node without the leading axes that it does not vary along."""
     if node.kind != "product":
         return node
-    used = {index for spec in node.data[1] for index in spec}  # type: ignore[index]
+    used = {index for spec in node.data[1] for index in spec}
     first = min([axis for axis in range(node.rank) if axis in used], default=node.rank)
     return graph.narrowed(node, tuple(range(first, node.rank))) if first else node
 
@@ -244,7 +244,7 @@ def _sum_of_squares(node: Node) -> Node | None:
     """Of what a node is the sum of all squares, or None."""
     if node.kind != "product" or node.rank or len(node.args) != 1:
         return None
-    coefficient, specs = node.data  # type: ignore[misc]
+    coefficient, specs = node.data
     base = exponent(node.args[0])
     if coefficient != 1 or base is None or base[1] != 2 or len(set(specs[0])) < len(specs[0]):
         return None

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from dlcalc.symbolic.matrix.evaluate import FUNCTIONS, Array, power
-from dlcalc.symbolic.matrix.graph import Node, Size
+from dlcalc.symbolic.matrix.node import Node, Size
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 #: Steps of a loop over all indices of a product, from which on its order is planned.
@@ -21,9 +21,7 @@ class Values:
     ``values`` are arrays by name, and numbers for the letters of sizes.
     """
 
-    def __init__(
-        self, values: Mapping[str, Any], fixed: Mapping[Node, Any] | None = None
-    ) -> None:
+    def __init__(self, values: Mapping[str, Any], fixed: Mapping[Node, Any] | None = None) -> None:
         self.values = values
         #: All nodes that have been evaluated.
         self.known: dict[Node, Any] = dict(fixed or {})
@@ -53,13 +51,13 @@ class Values:
     def _value(self, node: Node, args: list[Any]) -> Any:
         match node.kind:
             case "variable" | "size":
-                return self.values[node.data]  # type: ignore[index]
+                return self.values[node.data]
             case "pi":
                 return np.pi
             case "delta":
                 return np.eye(self.side(node.shape[0]))
             case "add":
-                factors: tuple[Any, ...] = node.data  # type: ignore[assignment]
+                factors: tuple[Any, ...] = node.data
                 pairs = zip(factors, args, strict=True)
                 return sum(float(factor) * value for factor, value in pairs)
             case "product":
@@ -69,7 +67,7 @@ class Values:
         return self._call(node, args)
 
     def _product(self, node: Node, args: list[Any]) -> Any:
-        coefficient, specs = node.data  # type: ignore[misc]
+        coefficient, specs = node.data
         shape = [self.side(size) for size in node.shape]
         if not args:
             return np.full(shape, float(coefficient))
@@ -77,7 +75,9 @@ class Values:
         out = [axis for axis in range(node.rank) if axis in used]
         text = ",".join("".join(_LETTERS[i] for i in spec) for spec in specs)
         text += "->" + "".join(_LETTERS[i] for i in out)
-        sides = {i: n for spec, a in zip(specs, args, strict=True) for i, n in zip(spec, np.shape(a))}
+        sides: dict[int, int] = {}
+        for spec, value in zip(specs, args, strict=True):
+            sides.update(zip(spec, np.shape(value), strict=True))
         steps = float(np.prod([float(side) for side in sides.values()]))
         found = np.einsum(text, *args, optimize=len(args) > 2 and steps > _PLANNED)
         found = float(coefficient) * found
@@ -87,7 +87,7 @@ class Values:
         return found
 
     def _call(self, node: Node, args: list[Any]) -> Any:
-        name, axes = node.data  # type: ignore[misc]
+        name, axes = node.data
         if not axes or name == "cross_entropy":
             return FUNCTIONS[name](*args)
         x = args[0]

@@ -14,7 +14,7 @@ import numpy as np
 
 from dlcalc.errors import InputError
 from dlcalc.symbolic.matrix.evaluate import Array
-from dlcalc.symbolic.matrix.graph import Shape, Size
+from dlcalc.symbolic.matrix.node import Shape, Size
 
 # Not 2 first: of two numbers less their mean there is but one.
 _PRIMES = (3, 2, 5, 7, 11, 13, 17, 19, 23, 29)
@@ -68,7 +68,8 @@ def draw(
 ) -> Point:
     """A random point at which ``value`` is finite, and of moderate size if possible.
 
-    ``targets`` have rows that sum to 1, ``odds`` are between 0 and 1. Raises `InputError` if none is found.
+    ``targets`` have rows that sum to 1, ``odds`` are between 0 and 1. Raises `InputError`
+    if none is found.
     """
     numbers = {size for shape in shapes.values() for size in shape if isinstance(size, int)}
     names = list(letters)

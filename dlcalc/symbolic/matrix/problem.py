@@ -14,7 +14,8 @@ from dlcalc.expr.tree import Expr, Name, Subscript, variables, walk
 from dlcalc.symbolic.matrix import check
 from dlcalc.symbolic.matrix.derive import Derivation
 from dlcalc.symbolic.matrix.evaluate import Array, evaluate
-from dlcalc.symbolic.matrix.graph import Graph, Node, Shape
+from dlcalc.symbolic.matrix.graph import Graph
+from dlcalc.symbolic.matrix.node import Node, Shape
 from dlcalc.symbolic.matrix.numeric import Values
 from dlcalc.symbolic.matrix.points import Point, draw
 from dlcalc.symbolic.matrix.read import Reader
@@ -114,7 +115,9 @@ class Problem:
 
     def _take_vector(self, vector: str) -> None:
         if len(self.wrt) != 1:
-            raise InputError("a Hessian-vector product is by one variable", mend="Name one by --wrt.")
+            raise InputError(
+                "a Hessian-vector product is by one variable", mend="Name one by --wrt."
+            )
         shape = self.shapes[self.wrt[0]]
         if not vector.isidentifier() or vector in self.letters:
             raise InputError(f"{abridged(vector)} is not a variable's name")
@@ -135,7 +138,9 @@ class Problem:
 
     # -- derivatives --------------------------------------------------------------------------
 
-    def derivation(self, output: Node | None = None, wrt: Sequence[str] | None = None) -> Derivation:
+    def derivation(
+        self, output: Node | None = None, wrt: Sequence[str] | None = None
+    ) -> Derivation:
         """The gradients of the expression, or of another node of the graph."""
         by = [self.nodes[name] for name in (self.wrt if wrt is None else wrt)]
         return Derivation(self.graph, output or self.output, by, self.nodes, self._share)
@@ -199,9 +204,7 @@ class Problem:
     def second_error(self, names: tuple[str, str], formula: Sequence[Array]) -> float:
         """The same for a second derivative; at the first point only."""
         random = np.random.default_rng(1)
-        return check.second_error(
-            self.value, self.points[0].values, names, formula[0], random
-        )
+        return check.second_error(self.value, self.points[0].values, names, formula[0], random)
 
     def engine_error(self, formulas: Mapping[str, Array]) -> tuple[float, list[str]] | None:
         """How far formulas at the first point are from the engine's gradients, and by what.

@@ -7,15 +7,41 @@ from fractions import Fraction
 
 from dlcalc.errors import InputError, abridged
 from dlcalc.expr.tree import Binary, Call, Expr, Name, Negative, Number, Subscript, Transpose
-from dlcalc.symbolic.matrix.graph import Factor, Graph, Node, Shape, Size, Spec, constant
+from dlcalc.symbolic.matrix.graph import Graph
+from dlcalc.symbolic.matrix.node import Factor, Node, Shape, Size, Spec, constant
 from dlcalc.symbolic.matrix.rules import derivative
 from dlcalc.symbolic.matrix.shapes import shown
 from dlcalc.symbolic.scalar.rules import DEFAULTS
 
 #: Functions of one argument or more that work element by element, as they are.
 _EACH = frozenset(
-    "exp log log1p expm1 abs sign sin cos tan sinh cosh tanh sigmoid relu leaky_relu prelu elu"
-    " selu gelu silu softplus softsign hardtanh erf heaviside".split()
+    [
+        "exp",
+        "log",
+        "log1p",
+        "expm1",
+        "abs",
+        "sign",
+        "sin",
+        "cos",
+        "tan",
+        "sinh",
+        "cosh",
+        "tanh",
+        "sigmoid",
+        "relu",
+        "leaky_relu",
+        "prelu",
+        "elu",
+        "selu",
+        "gelu",
+        "silu",
+        "softplus",
+        "softsign",
+        "hardtanh",
+        "erf",
+        "heaviside",
+    ]
 )
 #: Functions along an axis that keep it.
 _KEEPING = frozenset(("softmax", "log_softmax", "hardmax"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dlcalc.errors import InputError, Place, Source, abridged
 from dlcalc.expr.functions import FUNCTIONS
-from dlcalc.symbolic.matrix.graph import Shape, Size
+from dlcalc.symbolic.matrix.node import Shape, Size
 
 #: An axis may be so long, and a letter may have so many axes.
 MOST_ENTRIES = 10_000

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
-from dlcalc.symbolic.matrix.graph import (
+from dlcalc.symbolic.matrix.graph import Graph
+from dlcalc.symbolic.matrix.node import (
     Factor,
-    Graph,
     Node,
     Number,
     Size,
@@ -90,16 +90,16 @@ def rebuilt(graph: Graph, node: Node, args: Sequence[Node]) -> Node:
         return node
     match node.kind:
         case "add":
-            factors: tuple[Number, ...] = node.data  # type: ignore[assignment]
+            factors: tuple[Number, ...] = node.data
             return graph.add(list(zip(factors, args, strict=True)))
         case "product":
-            coefficient, specs = node.data  # type: ignore[misc]
+            coefficient, specs = node.data
             pairs = list(zip(args, specs, strict=True))
             return graph.product(coefficient, pairs, tuple(range(node.rank)), node.shape)
         case "each":
             return graph.each(str(node.data), *args)
         case "call":
-            name, axes = node.data  # type: ignore[misc]
+            name, axes = node.data
             return graph.call(name, tuple(args), axes, node.shape)
     return node
 
@@ -127,7 +127,7 @@ class _Simplifier:
     def _rebuilt(self, node: Node) -> Node:
         args = [self._known[argument] for argument in node.args]
         if node.kind == "product":
-            coefficient, specs = node.data  # type: ignore[misc]
+            coefficient, specs = node.data
             flat = [
                 self._flattened(node, old, new, spec)
                 for old, new, spec in zip(node.args, args, specs, strict=True)
@@ -154,9 +154,7 @@ class _Simplifier:
             return whole
         if len(set(spec)) < len(spec):
             return whole
-        return [
-            (factor, (*spec, *places) if places else ()) for factor, places in _deferred(inner)
-        ]
+        return [(factor, (*spec, *places) if places else ()) for factor, places in _deferred(inner)]
 
     # -- multiplied out -----------------------------------------------------------------------
 
@@ -306,9 +304,7 @@ def _deferred(inner: list[Factor]) -> list[Factor]:
     return [(factor, tuple([-1 - index for index in spec])) for factor, spec in inner]
 
 
-def _rejoined(
-    graph: Graph, coefficient: Number, groups: list[list[Factor]], node: Node
-) -> Node:
+def _rejoined(graph: Graph, coefficient: Number, groups: list[list[Factor]], node: Node) -> Node:
     """A product whose factors may be groups: those of an inner product, its indices apart."""
     factors: list[Factor] = []
     fresh = 1 + max([node.rank, *[i for group in groups for _, spec in group for i in spec]])
@@ -355,7 +351,7 @@ def _is_outer(node: Node) -> bool:
     if node.kind != "product" or len(_varied(node)) < 2:
         return False
     reached = {0}
-    specs: tuple[Spec, ...] = node.data[1]  # type: ignore[index]
+    specs: tuple[Spec, ...] = node.data[1]
     for _ in specs:
         reached |= {index for spec in specs if reached & set(spec) for index in spec}
     return 1 not in reached
@@ -365,12 +361,12 @@ def _varied(node: Node) -> set[int]:
     """The axes that a node varies along."""
     if node.kind != "product":
         return set(range(node.rank))
-    used = {index for spec in node.data[1] for index in spec}  # type: ignore[index]
+    used = {index for spec in node.data[1] for index in spec}
     return used & set(range(node.rank))
 
 
 def _is_turned(node: Node) -> bool:
-    coefficient, factors = parts(node)
+    factors = parts(node)[1]
     return len(factors) == 1 and factors[0][1] == (1, 0)
 
 

@@ -17,10 +17,10 @@ from dlcalc.symbolic.matrix import check
 from dlcalc.symbolic.matrix.chain import NoMatrixForm
 from dlcalc.symbolic.matrix.derive import Derivation, Slope
 from dlcalc.symbolic.matrix.evaluate import Array, evaluate
-from dlcalc.symbolic.matrix.graph import Node, Shape
 from dlcalc.symbolic.matrix.index_form import IndexWriter
 from dlcalc.symbolic.matrix.index_read import evaluate_entries
 from dlcalc.symbolic.matrix.matrix_form import Writer
+from dlcalc.symbolic.matrix.node import Node, Shape
 from dlcalc.symbolic.matrix.numeric import Values
 from dlcalc.symbolic.matrix.points import Point
 from dlcalc.symbolic.matrix.views import reread
@@ -45,9 +45,7 @@ class Told(NamedTuple):
 class Teller:
     """Writes the steps of a derivation of ``output``, and checks them at a point."""
 
-    def __init__(
-        self, derivation: Derivation, variables: Mapping[str, Node], point: Point
-    ) -> None:
+    def __init__(self, derivation: Derivation, variables: Mapping[str, Node], point: Point) -> None:
         self.derivation = derivation
         self.point = point
         self.writer = Writer(derivation.graph)
@@ -60,9 +58,7 @@ class Teller:
 
     def forward(self) -> list[Told]:
         """The steps of the expression, from the variables to the output."""
-        return [
-            self._told(str(step.symbol.data), step.meaning) for step in self.derivation.steps
-        ]
+        return [self._told(str(step.symbol.data), step.meaning) for step in self.derivation.steps]
 
     def body(self, name: str) -> Told:
         """The output in terms of the last steps."""
@@ -78,9 +74,7 @@ class Teller:
             if name:
                 self.values[name] = value
             by = str(slope.by.data)
-            found.append(
-                told._replace(rules=slope.rules, by=by, error=self._error(slope, value))
-            )
+            found.append(told._replace(rules=slope.rules, by=by, error=self._error(slope, value)))
         return found
 
     def _told(self, name: str, node: Node) -> Told:

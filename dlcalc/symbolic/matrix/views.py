@@ -16,10 +16,11 @@ from dlcalc.expr.tree import Expr, written
 from dlcalc.symbolic.matrix.chain import NoMatrixForm
 from dlcalc.symbolic.matrix.code import Code, code_of
 from dlcalc.symbolic.matrix.evaluate import Array, evaluate
-from dlcalc.symbolic.matrix.graph import Graph, Node, Size
+from dlcalc.symbolic.matrix.graph import Graph
 from dlcalc.symbolic.matrix.index_form import IndexWriter
 from dlcalc.symbolic.matrix.index_read import evaluate_entries
 from dlcalc.symbolic.matrix.matrix_form import Writer
+from dlcalc.symbolic.matrix.node import Node, Size
 from dlcalc.symbolic.matrix.points import Point
 
 #: Expressions that come out of a derivation may be nested deeper than those that people type.
@@ -126,7 +127,7 @@ class Views:
     def latex(self) -> str:
         """Each definition and result in LaTeX; over indices where there is no matrix form."""
         from dlcalc.expr.latex import symbol
-        from dlcalc.symbolic.matrix.latex import Setter, below
+        from dlcalc.symbolic.matrix.latex import Setter, subscript
 
         setter = Setter({name: node.rank for name, node in self.variables.items()})
         entries = (*self.definitions, *self.results)
@@ -139,7 +140,10 @@ class Views:
             ]
         else:
             rows = [
-                (f"{heads.get(line.name, symbol(line.name))}{below(line.at)}", setter.text(line.expr))
+                (
+                    f"{heads.get(line.name, symbol(line.name))}{subscript(line.at)}",
+                    setter.text(line.expr),
+                )
                 for line in self.index()[0]
             ]
         return "\n".join(f"{head} = {text}" for head, text in rows)

@@ -1,0 +1,102 @@
+"""The steps of a matrix derivation, told and checked one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from dlcalc.answers.grad_result import Step
+from dlcalc.answers.matrix_asked import Asked
+from dlcalc.result import Finding
+from dlcalc.symbolic.matrix.check import TOLERANCE
+from dlcalc.symbolic.matrix.steps import Teller, Told
+
+
+class Story:
+    """The steps of the derivations, as text and checked."""
+
+    def __init__(self, asked: Asked) -> None:
+        problem = asked.problem
+        self.letter = problem.letter
+        point = problem.points[0]
+        names = problem.nodes
+        first = Teller(asked.first, names, point)
+        self.reading = problem.reading_error()
+        self.forward = [*first.forward(), first.body(problem.letter)]
+        self.back = first.back()
+        #: What second derivatives are of, its steps, and the steps back from it.
+        self.more: list[tuple[str, list[Told], list[Told]]] = []
+        self.ends: list[list[str]] = []
+        for name, derivation in asked.second:
+            teller = Teller(derivation, names, point)
+            head = next(word for word in ("g", "h", "g_", "h_") if word not in names)
+            self.more.append((head, [*teller.forward(), teller.body(head)], teller.back()))
+            self.ends.append([part.symbol for part in asked.parts if part.by[0] == name])
+
+    def tree(self) -> tuple[list[tuple[str, str]], list[Step]]:
+        """Definitions, and the steps back from the output; second derivatives below firsts."""
+        definitions = [(_head(told), told.text) for told in self.forward]
+        found = [_step(told, self.letter) for told in self.back]
+        for (head, forward, back), ends in zip(self.more, self.ends, strict=True):
+            inner = [
+                Step(_head(told), "let", told.text, shown_shape(told.shape)) for told in forward
+            ]
+            inner += [_step(told, head) for told in back]
+            first = len(inner) - len(ends)
+            last = [
+                step._replace(symbol=f"{symbol} = {step.symbol}")
+                for step, symbol in zip(inner[first:], ends, strict=True)
+            ]
+            found += [last[0]._replace(parts=tuple(inner[:first])), *last[1:]]
+        return definitions, found
+
+    def findings(self) -> Iterator[Finding]:
+        """Whether the expression was read rightly, and each step."""
+        if self.reading > TOLERANCE:
+            sentence = f"its value is off by {shown_error(self.reading)} from the expression's"
+            yield Finding("the reading", False, sentence, {"error": self.reading})
+        worst = 0.0
+        for head, back in [(self.letter, self.back), *[(h, b) for h, _, b in self.more]]:
+            for told in back:
+                worst = max(worst, told.error or 0.0)
+                if told.error is not None and told.error > TOLERANCE:
+                    symbol = f"d{head}/d{told.by}"
+                    off = shown_error(told.error)
+                    sentence = f"{symbol} = {told.text}, by {_rules(told)}, is off by {off}"
+                    yield Finding("a step", False, sentence, {"step": symbol, "error": told.error})
+                    return
+        yield Finding(
+            "the steps",
+            True,
+            f"each step by complex step, relative error {shown_error(worst)}",
+            {"error": worst},
+        )
+
+
+def _step(told: Told, letter: str) -> Step:
+    by = f"d{letter}/d{told.by}"
+    symbol = f"{by} = {_head(told)}" if told.name else by
+    if not told.name and told.at:
+        symbol = f"{by}[{','.join(told.at)}]"
+    return Step(symbol, _rules(told), told.text, shown_shape(told.shape), told.error)
+
+
+def _rules(told: Told) -> str:
+    return ", ".join(told.rules)
+
+
+def _head(told: Told) -> str:
+    return f"{told.name}[{','.join(told.at)}]" if told.at else told.name
+
+
+def shown_error(error: float) -> str:
+    """A relative error to one digit."""
+    return f"{error:.0e}" if error else "0"
+
+
+def shown_shape(shape: Sequence[object]) -> str:
+    """A shape as an answer has it; a number has none.
+
+    >>> shown_shape(("n", 3))
+    'nx3'
+    """
+    return "x".join(map(str, shape)) or "scalar"
