@@ -190,7 +190,7 @@ def test_a_wrong_index_form_is_caught(monkeypatch: Patch) -> None:
 
 
 def test_wrong_code_is_caught(monkeypatch: Patch) -> None:
-    monkeypatch.setattr(code, "_transposed", lambda piece: piece)
+    monkeypatch.setattr(code, "transposed", lambda piece: piece)
     found = derived("tr(A@X)", "X", "A=nxn,X=nxn")
     assert "dL/dX as code is off" in found.failure
 

@@ -48,9 +48,9 @@ class Derivation:
 
     >>> g = Graph()
     >>> x = g.variable("x", ("n",))
-    >>> found = Derivation(g, g.each("tanh", g.scale(2, x)), [x], ["x"])
+    >>> found = Derivation(g, g.each("exp", g.each("tanh", x)), [x], ["x"])
     >>> [step.symbol.data for step in found.steps], [slope.rules for slope in found.slopes]
-    (['z1'], [('tanh',), ('product',)])
+    (['z1'], [('exp',), ('tanh',)])
     """
 
     def __init__(

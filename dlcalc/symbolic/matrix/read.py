@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from fractions import Fraction
 
 from dlcalc.errors import InputError, abridged
+from dlcalc.expr.functions import FUNCTIONS
 from dlcalc.expr.tree import Binary, Call, Expr, Name, Negative, Number, Subscript, Transpose
 from dlcalc.symbolic.matrix.graph import Graph
 from dlcalc.symbolic.matrix.node import Factor, Node, Shape, Size, Spec, constant
@@ -13,36 +14,6 @@ from dlcalc.symbolic.matrix.rules import derivative
 from dlcalc.symbolic.matrix.shapes import shown
 from dlcalc.symbolic.scalar.rules import DEFAULTS
 
-#: Functions of one argument or more that work element by element, as they are.
-_EACH = frozenset(
-    [
-        "exp",
-        "log",
-        "log1p",
-        "expm1",
-        "abs",
-        "sign",
-        "sin",
-        "cos",
-        "tan",
-        "sinh",
-        "cosh",
-        "tanh",
-        "sigmoid",
-        "relu",
-        "leaky_relu",
-        "prelu",
-        "elu",
-        "selu",
-        "gelu",
-        "silu",
-        "softplus",
-        "softsign",
-        "hardtanh",
-        "erf",
-        "heaviside",
-    ]
-)
 #: Functions along an axis that keep it.
 _KEEPING = frozenset(("softmax", "log_softmax", "hardmax"))
 
@@ -225,13 +196,13 @@ class Reader:
         if is_jump and constant(operands[1][1]) is None:
             rule = "the second argument of heaviside, its value at 0, is a number"
             raise InputError(rule, place=expr.place)
-        if function in _EACH:
+        if function == "sqrt":
+            return self.graph.power(operands[0][1], Fraction(1, 2))
+        if FUNCTIONS[function].kind == "each":
             name = "leaky_relu" if function == "prelu" else function
             return self.graph.each(name, *self._aligned(expr, *operands))
         if function in ("max", "min") and len(operands) == 2:
             return self.graph.each(function, *self._aligned(expr, *operands))
-        if function == "sqrt":
-            return self.graph.power(operands[0][1], Fraction(1, 2))
         if function in ("sum", "mean", "logsumexp", "max", "min") or function in _KEEPING:
             return self._reduction(expr, function, operands[0][1], axis)
         if function in _LOSSES:
