@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -75,8 +75,13 @@ class Program:
             except _Full:
                 capacity *= 4
 
+    @cached_property
+    def generator(self) -> np.random.Generator:
+        """What layers draw from; numpy.random is imported where one does."""
+        return np.random.default_rng(self.seed)
+
     def _compile(self, net: Net, sizes: tuple[int, ...], capacity: int) -> None:
-        self.generator = np.random.default_rng(self.seed)
+        self.__dict__.pop("generator", None)
         self.forward_calls: list[Callable[[], object]] = []
         self.backward_calls: list[Callable[[], object]] = []
         self.tensors: dict[str, Parameter] = {}

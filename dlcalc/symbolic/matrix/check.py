@@ -7,10 +7,12 @@ rounding (Squire and Trapp, 1998). Second derivatives are differences of those.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
 
+from dlcalc.symbolic.matrix.chance import Random
 from dlcalc.symbolic.matrix.evaluate import Array
 
 _IMAGINARY = 1e-30
@@ -31,9 +33,9 @@ DIFFERENCE_TOLERANCE = 1e-5
 Function = Callable[[Mapping[str, Any]], Any]
 
 
-def directions(shape: tuple[int, ...], random: np.random.Generator, few: int) -> Iterator[Array]:
+def directions(shape: tuple[int, ...], random: Random, few: int) -> Iterator[Array]:
     """Every single entry of a small tensor, and a few random directions."""
-    count = int(np.prod(shape))
+    count = prod(shape)
     if count <= few:
         for entry in range(count):
             unit = np.zeros(count)
@@ -112,7 +114,7 @@ def first_error(
     values: Mapping[str, Any],
     name: str,
     formula: Array,
-    random: np.random.Generator,
+    random: Random,
     few: int = _FEW,
 ) -> float:
     """How far a formula is from the derivative of a function by a variable at a point."""
@@ -133,7 +135,7 @@ def second_error(
     values: Mapping[str, Any],
     names: tuple[str, str],
     formula: Array,
-    random: np.random.Generator,
+    random: Random,
 ) -> float:
     """How far a formula is from the second derivative by two variables at a point."""
     by, then = names

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from dlcalc.errors import InputError
+from dlcalc.symbolic.matrix.chance import Random
 from dlcalc.symbolic.matrix.evaluate import Array
 from dlcalc.symbolic.matrix.node import Shape, Size
 
@@ -25,7 +26,7 @@ _TRIES = 60
 _LARGE = 1e4
 #: How far variables are moved, as a share of themselves, and by how much more values may change.
 _NUDGE, _STEEP = 1e-9, 1e5
-_NUDGES = 3
+_NUDGES = 2
 
 
 class Point(NamedTuple):
@@ -62,13 +63,15 @@ def draw(
     shapes: Mapping[str, Shape],
     targets: Iterable[str],
     odds: Iterable[str],
+    symmetric: Iterable[str],
     letters: Iterable[str],
     value: Callable[[Mapping[str, Any]], Any],
     seed: int,
 ) -> Point:
     """A random point at which ``value`` is finite, and of moderate size if possible.
 
-    ``targets`` have rows that sum to 1, ``odds`` are between 0 and 1. Raises `InputError`
+    ``targets`` have rows that sum to 1, ``odds`` are between 0 and 1,
+    ``symmetric`` matrices equal their transposes. Raises `InputError`
     if none is found.
     """
     numbers = {size for shape in shapes.values() for size in shape if isinstance(size, int)}
@@ -81,7 +84,7 @@ def draw(
             f"the variables have more than {MOST_ENTRIES:,} entries",
             mend="Write letters for large sizes, as in X=nxd: the gradient has the same form.",
         )
-    random = np.random.default_rng(seed)
+    random = Random(seed)
     second: Point | None = None
     is_defined = False
     for attempt in range(_TRIES):
@@ -91,6 +94,8 @@ def draw(
             side = [size if isinstance(size, int) else sizes[size] for size in shape]
             law = 2 if name in odds else attempt
             variables[name] = _drawn(random, side, law, name in targets)
+            if name in symmetric:
+                variables[name] = variables[name] + variables[name].T
         point = Point(variables, sizes)
         try:
             found = np.asarray(value(point.values))
@@ -126,7 +131,7 @@ def _is_steady(
     value: Callable[[Mapping[str, Any]], Any],
     point: Point,
     found: Array,
-    random: np.random.Generator,
+    random: Random,
 ) -> bool:
     """Whether values change little with the variables: near a singular matrix they do not."""
     size = 1.0 + float(np.max(np.abs(found), initial=0.0))
@@ -146,17 +151,17 @@ def _is_steady(
     return True
 
 
-def _drawn(random: np.random.Generator, side: list[int], attempt: int, is_target: bool) -> Array:
+def _drawn(random: Random, side: list[int], attempt: int, is_target: bool) -> Array:
     """Numbers around 0 at first, then positive ones, then from several laws at random."""
     if is_target:
         odds = random.uniform(0.2, 1.0, side)
         total: Array = odds / np.sum(odds, axis=-1, keepdims=True)
         return total
-    law = attempt if attempt < 3 else int(random.integers(0, 6))
+    law = attempt if attempt < 3 else random.below(6)
     is_square = len(side) == 2 and side[0] == side[1]
     match law:
         case 0:
-            found = random.normal(0.0, 0.8, side)
+            found = random.normal(0.8, side)
         case 1:
             found = random.uniform(0.3, 1.5, side)
         case 2:
@@ -164,7 +169,7 @@ def _drawn(random: np.random.Generator, side: list[int], attempt: int, is_target
         case 3:
             found = random.uniform(-0.4, 0.4, side)
         case 4:
-            found = random.normal(0.0, 1.5, side)
+            found = random.normal(1.5, side)
         case _:
-            found = random.normal(0.0, 0.5, side) + (2 * np.eye(side[0]) if is_square else 1.5)
+            found = random.normal(0.5, side) + (2 * np.eye(side[0]) if is_square else 1.5)
     return np.asarray(found)

@@ -12,6 +12,7 @@ import numpy as np
 from dlcalc.errors import InputError, abridged, nearest
 from dlcalc.expr.tree import Expr, Name, Subscript, variables, walk
 from dlcalc.symbolic.matrix import check
+from dlcalc.symbolic.matrix.chance import Random
 from dlcalc.symbolic.matrix.derive import Derivation
 from dlcalc.symbolic.matrix.evaluate import Array, evaluate
 from dlcalc.symbolic.matrix.graph import Graph
@@ -160,13 +161,11 @@ class Problem:
                 self.shapes,
                 self.reader.targets,
                 self.reader.odds,
+                self.symmetric,
                 self.letters,
                 self._tried,
                 seed,
             )
-            for name in self.symmetric:
-                matrix = point.variables[name]
-                point.variables[name] = (matrix + matrix.T) / 2
             found.append(point)
         return found
 
@@ -174,15 +173,13 @@ class Problem:
         """The value and all that goes into it, in one row: all must be finite."""
         whole = self.value(values)
         # What is too large to be moved off the real axis is no point either.
-        slopes = [
-            check.along(self.value, values, name, np.ones(np.shape(values[name])))
-            for name in self.wrt
-        ]
+        imaginary = {name: np.asarray(values[name]) * (1 + 1e-30j) for name in self.wrt}
+        slopes = self.value({**values, **imaginary})
         work = Values(values)
         for node in (self.output, *self.watched):
             work.of(node)
         inner = [np.ravel(part) for part in work.known.values()]
-        return np.concatenate([np.ravel(whole), *map(np.ravel, slopes), *inner])
+        return np.concatenate([np.ravel(whole), np.ravel(np.imag(slopes)), *inner])
 
     def reading_error(self) -> float:
         """How far the graph's value is from that of the typed expression."""
@@ -193,7 +190,7 @@ class Problem:
 
     def first_error(self, name: str, formula: Sequence[Array]) -> float:
         """How far a formula, evaluated at the points, is from the derivative by a variable."""
-        random = np.random.default_rng(1)
+        random = Random(1)
         return max(
             check.first_error(
                 self.value, point.values, name, value, random, few=24 if not number else 0
@@ -203,7 +200,7 @@ class Problem:
 
     def second_error(self, names: tuple[str, str], formula: Sequence[Array]) -> float:
         """The same for a second derivative; at the first point only."""
-        random = np.random.default_rng(1)
+        random = Random(1)
         return check.second_error(self.value, self.points[0].values, names, formula[0], random)
 
     def engine_error(self, formulas: Mapping[str, Array]) -> tuple[float, list[str]] | None:
@@ -225,13 +222,13 @@ class Problem:
     def difference_error(self, name: str, formula: Array) -> float:
         """How far a formula is from central differences of real numbers, in one direction."""
         values = self.points[0].values
-        direction = np.random.default_rng(3).uniform(-1.0, 1.0, np.shape(values[name]))
+        direction = Random(3).uniform(-1.0, 1.0, np.shape(values[name]))
         expected = check.difference(self.value, values, name, direction)
         return check.error(check.applied(formula, direction), expected, 1e-3)
 
     def product_error(self, name: str, vector: str, formula: Sequence[Array]) -> float:
         """The same for the Hessian times a vector."""
-        random = np.random.default_rng(1)
+        random = Random(1)
         values = self.points[0].values
         ways = list(check.directions(np.shape(values[name]), random, 6))
         names = (name, name)

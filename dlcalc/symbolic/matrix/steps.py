@@ -15,6 +15,7 @@ import numpy as np
 from dlcalc.expr.tree import Expr, written
 from dlcalc.symbolic.matrix import check
 from dlcalc.symbolic.matrix.chain import NoMatrixForm
+from dlcalc.symbolic.matrix.chance import Random
 from dlcalc.symbolic.matrix.derive import Derivation, Slope
 from dlcalc.symbolic.matrix.evaluate import Array, evaluate
 from dlcalc.symbolic.matrix.index_form import IndexWriter
@@ -23,6 +24,7 @@ from dlcalc.symbolic.matrix.matrix_form import Writer
 from dlcalc.symbolic.matrix.node import Node, Shape
 from dlcalc.symbolic.matrix.numeric import Values
 from dlcalc.symbolic.matrix.points import Point
+from dlcalc.symbolic.matrix.reverse import between
 from dlcalc.symbolic.matrix.views import reread
 
 #: Steps of no more entries are checked entry by entry.
@@ -98,9 +100,14 @@ class Teller:
     def _error(self, slope: Slope, formula: Array) -> float:
         output, node = self.derivation.output, slope.node
         base = self.base.of(node)
-        random = np.random.default_rng(2)
+        self.base.of(output)
+        random = Random(2)
+
+        # What does not depend on the step keeps its value.
+        above = between(output, {node})
+        kept = {other: value for other, value in self.base.known.items() if other not in above}
 
         def moved(values: Any) -> Any:
-            return Values(self.point.values, {node: values["moved"]}).of(output)
+            return Values(self.point.values, {**kept, node: values["moved"]}).of(output)
 
         return check.first_error(moved, {"moved": base}, "moved", formula, random, few=_FEW)
