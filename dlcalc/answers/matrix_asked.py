@@ -116,9 +116,8 @@ class Asked:
         derivation, graph = self.first, self.problem.graph
         roots = [slope.meaning for slope in derivation.slopes if slope.symbol is None]
         kept = shared(derivation, roots)
-        meanings = [derivation.expanded(derivation.meanings[symbol], kept) for symbol in kept]
-        ends = [derivation.expanded(root, kept) for root in roots]
-        nodes = simplified(graph, [*meanings, *ends])
+        meanings = [derivation.meanings[symbol] for symbol in kept]
+        nodes = simplified(graph, derivation.expanded([*meanings, *roots], kept))
         definitions = [
             Entry(str(symbol.data), str(symbol.data), node)
             for symbol, node in zip(kept, nodes, strict=False)

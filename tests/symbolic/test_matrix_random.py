@@ -105,7 +105,7 @@ def expressions(draw: Any, shape: Shape, depth: int) -> str:
 
 
 LIMITS = settings(
-    max_examples=400,
+    max_examples=60,
     deadline=4_000,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )

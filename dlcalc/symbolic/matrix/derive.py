@@ -136,18 +136,18 @@ class Derivation:
         value = self.graph.add([(1, part) for _, part in given])
         return simplified(self.graph, [value])[0], tuple(dict.fromkeys(t for t, _ in given))
 
-    def expanded(self, node: Node, kept: Iterable[Node] = ()) -> Node:
-        """A node with names replaced by what they stand for, save those that are kept."""
+    def expanded(self, nodes: Sequence[Node], kept: Iterable[Node] = ()) -> list[Node]:
+        """Nodes with names replaced by what they stand for, save those that are kept."""
         whole: dict[Node, Node] = {symbol: symbol for symbol in kept}
         for symbol, meaning in self.meanings.items():
             if symbol not in whole:
                 whole[symbol] = rewritten(self.graph, meaning, whole)
-        return rewritten(self.graph, node, whole)
+        return [rewritten(self.graph, node, whole) for node in nodes]
 
     def gradients(self) -> list[Node]:
         """The gradients in the expression's own letters, simplified together."""
-        found = [self.expanded(slope.meaning) for slope in self.slopes if slope.symbol is None]
-        return simplified(self.graph, found)
+        found = [slope.meaning for slope in self.slopes if slope.symbol is None]
+        return simplified(self.graph, self.expanded(found))
 
 
 def shared(derivation: Derivation, roots: Sequence[Node]) -> list[Node]:
@@ -168,12 +168,14 @@ def shared(derivation: Derivation, roots: Sequence[Node]) -> list[Node]:
             stack += node.args
             if node in derivation.meanings:
                 stack.append(node)
-    return [
+    found = [
         symbol
         for symbol, meaning in derivation.meanings.items()
-        if counts[symbol] > 1
-        and any(argument.rank for argument in meaning.args)
-        and tree_size(derivation.expanded(meaning)) > _SHORT
+        if counts[symbol] > 1 and any(argument.rank for argument in meaning.args)
+    ]
+    wholes = derivation.expanded([derivation.meanings[symbol] for symbol in found])
+    return [
+        symbol for symbol, whole in zip(found, wholes, strict=True) if tree_size(whole) > _SHORT
     ]
 
 

@@ -70,17 +70,24 @@ def tree_size(root: Node) -> int:
 
 def rewritten(graph: Graph, root: Node, given: Mapping[Node, Node]) -> Node:
     """A node in which some nodes are replaced by others."""
-    known: dict[Node, Node] = dict(given)
+    if root in given:
+        return given[root]
+    known: dict[Node, Node] = {}
     stack = [root]
     while stack:
         node = stack[-1]
-        waiting = [argument for argument in node.args if argument not in known]
-        if node not in known and waiting:
-            stack += waiting
-            continue
-        stack.pop()
-        if node not in known:
-            known[node] = rebuilt(graph, node, [known[argument] for argument in node.args])
+        for argument in node.args:
+            if argument not in known:
+                # Not by a copy of what is given: it may be much larger than the node.
+                new = given.get(argument)
+                if new is None:
+                    stack.append(argument)
+                else:
+                    known[argument] = new
+        if stack[-1] is node:
+            stack.pop()
+            if node not in known:
+                known[node] = rebuilt(graph, node, [known[argument] for argument in node.args])
     return known[root]
 
 
