@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from dlcalc.errors import InputError
 from dlcalc.expr.latex import symbol
+from dlcalc.expr.tree import written
 from dlcalc.symbolic.matrix.derive import Derivation, shared
 from dlcalc.symbolic.matrix.node import Node
 from dlcalc.symbolic.matrix.problem import Problem
@@ -82,14 +84,20 @@ class Asked:
         """The derivatives in all forms; with names for what is shared where they are long."""
         problem = self.problem
         whole = [Entry(part.symbol, part.name, part.node, self._latex(part)) for part in self.parts]
-        if self.second or not self._is_long(whole):
-            return Views(problem.graph, problem.nodes, [], whole)
-        definitions, results = self._named(whole)
-        nodes = {
-            **problem.nodes,
-            **{e.name: problem.graph.variable(e.name, e.node.shape) for e in definitions},
-        }
-        return Views(problem.graph, nodes, definitions, results)
+        plain = Views(problem.graph, problem.nodes, [], whole)
+        if _is_small(whole) and not _is_long(plain):
+            return plain
+        if len(self.second) > 1:
+            # The steps of several derivations have no names in common.
+            if not _is_small(whole):
+                raise InputError(
+                    "these second derivatives are too long to be written",
+                    mend="Ask for them by one variable, or for their product with --hvp.",
+                )
+            return plain
+        derivation = self.second[0][1] if self.second else self.first
+        named = self._named(derivation, whole, errors=False)
+        return self._named(derivation, whole, errors=True) if _is_long(named) else named
 
     def _latex(self, part: Part) -> str:
         """The left side in LaTeX."""
@@ -102,27 +110,30 @@ class Asked:
         both = f"{by[0]}^2" if by[0] == by[1] else r" \, ".join(by)
         return rf"\frac{{\partial^2 {above}}}{{{both}}}"
 
-    def _is_long(self, whole: list[Entry]) -> bool:
-        if sum(tree_size(entry.node) for entry in whole) > _LARGE:
-            return True
-        texts = Views(self.problem.graph, self.problem.nodes, [], whole).texts()
-        return any(
-            text is not None and len(text) + len(entry.symbol) + 3 > _WIDTH
-            for text, entry in zip(texts, whole, strict=True)
-        )
-
-    def _named(self, whole: list[Entry]) -> tuple[list[Entry], list[Entry]]:
-        """Definitions of the steps and slopes that are used more than once, and the rest."""
-        derivation, graph = self.first, self.problem.graph
+    def _named(self, derivation: Derivation, whole: list[Entry], *, errors: bool) -> Views:
+        """With definitions of the steps and slopes that are used more than once; see `shared`."""
+        graph = self.problem.graph
         roots = [slope.meaning for slope in derivation.slopes if slope.symbol is None]
-        kept = shared(derivation, roots)
+        kept = shared(derivation, roots, errors=errors)
         meanings = [derivation.meanings[symbol] for symbol in kept]
-        nodes = simplified(graph, derivation.expanded([*meanings, *roots], kept))
-        definitions = [
-            Entry(str(symbol.data), str(symbol.data), node)
-            for symbol, node in zip(kept, nodes, strict=False)
-        ]
+        found = simplified(graph, derivation.expanded([*meanings, *roots], kept))
+        names = [str(symbol.data) for symbol in kept]
+        definitions = [Entry(name, name, node) for name, node in zip(names, found, strict=False)]
         results = [
-            entry._replace(node=node) for entry, node in zip(whole, nodes[len(kept) :], strict=True)
+            entry._replace(node=node) for entry, node in zip(whole, found[len(kept) :], strict=True)
         ]
-        return definitions, results
+        nodes = {**self.problem.nodes, **dict(zip(names, kept, strict=True))}
+        return Views(graph, nodes, definitions, results)
+
+
+def _is_small(entries: list[Entry]) -> bool:
+    return sum(tree_size(entry.node) for entry in entries) <= _LARGE
+
+
+def _is_long(views: Views) -> bool:
+    """Whether a definition or a result does not fit on a line."""
+    entries = (*views.definitions, *views.results)
+    return any(
+        expr is not None and len(entry.symbol) + 3 + len(written(expr)) > _WIDTH
+        for entry, expr in zip(entries, views.matrices, strict=True)
+    )

@@ -60,14 +60,18 @@ class Derivation:
         wrt: Sequence[Node],
         taken: Iterable[str],
         share: Fraction | None = None,
+        prefixes: tuple[str, str] = ("z", "delta"),
     ) -> None:
-        """``taken`` are names that no step may have; ``share`` is for kinks."""
+        """``taken`` are names that no step may have; ``share`` is for kinks.
+
+        ``prefixes`` begin the names of steps and of slopes.
+        """
         self._share = share
         self.graph = graph
         self.output = output
         self.wrt = tuple(dict.fromkeys(wrt))
         used = set(taken)
-        self._names = [_prefix(wish, used) for wish in ("z", "delta")]
+        self._names = [_prefix(wish, used) for wish in prefixes]
         #: What the variables that name steps and slopes stand for, in the order of making.
         self.meanings: dict[Node, Node] = {}
         self._symbols: dict[Node, Node] = {}
@@ -150,10 +154,11 @@ class Derivation:
         return simplified(self.graph, self.expanded(found))
 
 
-def shared(derivation: Derivation, roots: Sequence[Node]) -> list[Node]:
+def shared(derivation: Derivation, roots: Sequence[Node], *, errors: bool = False) -> list[Node]:
     """The names of steps and slopes that some nodes use more than once, in the order of making.
 
-    What is short is not among them.
+    What is short is not among them. With ``errors`` the slopes by the arguments of functions
+    are, however often they are used: those that back-propagation calls errors.
     """
     counts: Counter[Node] = Counter()
     stack = list(roots)
@@ -168,10 +173,14 @@ def shared(derivation: Derivation, roots: Sequence[Node]) -> list[Node]:
             stack += node.args
             if node in derivation.meanings:
                 stack.append(node)
+    users = [*[step.meaning for step in derivation.steps], derivation.body]
+    inner = {node for user in users if user.kind in ("each", "call") for node in user.args}
+    arguments = {slope.symbol for slope in derivation.slopes if slope.by in inner}
     found = [
         symbol
         for symbol, meaning in derivation.meanings.items()
-        if counts[symbol] > 1 and any(argument.rank for argument in meaning.args)
+        if counts[symbol] > (0 if errors and symbol in arguments else 1)
+        and any(argument.rank for argument in meaning.args)
     ]
     wholes = derivation.expanded([derivation.meanings[symbol] for symbol in found])
     return [

@@ -144,7 +144,10 @@ class Problem:
     ) -> Derivation:
         """The gradients of the expression, or of another node of the graph."""
         by = [self.nodes[name] for name in (self.wrt if wrt is None else wrt)]
-        return Derivation(self.graph, output or self.output, by, self.nodes, self._share)
+        # A gradient's own steps are not those of the expression.
+        prefixes = ("z", "delta") if output is None else ("u", "eta")
+        whole = output or self.output
+        return Derivation(self.graph, whole, by, self.nodes, self._share, prefixes)
 
     # -- numbers ------------------------------------------------------------------------------
 
