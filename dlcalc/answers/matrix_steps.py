@@ -29,24 +29,25 @@ class Story:
         for name, derivation in asked.second:
             teller = Teller(derivation, names, point)
             head = next(word for word in ("g", "h", "g_", "h_") if word not in names)
-            self.more.append((head, [*teller.forward(), teller.body(head)], teller.back()))
+            body = teller.body(head if asked.vector else f"{head} = d{problem.letter}/d{name}")
+            self.more.append((head, [*teller.forward(), body], teller.back()))
             self.ends.append([part.symbol for part in asked.parts if part.by[0] == name])
 
     def tree(self) -> tuple[list[tuple[str, str]], list[Step]]:
-        """Definitions, and the steps back from the output; second derivatives below firsts."""
+        """Definitions, and the steps back from the output; those of second derivatives follow."""
         definitions = [(_head(told), told.text) for told in self.forward]
         found = [_step(told, self.letter) for told in self.back]
         for (head, forward, back), ends in zip(self.more, self.ends, strict=True):
-            inner = [
+            found += [
                 Step(_head(told), "let", told.text, shown_shape(told.shape)) for told in forward
             ]
-            inner += [_step(told, head) for told in back]
-            first = len(inner) - len(ends)
-            last = [
+            steps = [_step(told, head) for told in back]
+            first = len(steps) - len(ends)
+            found += steps[:first]
+            found += [
                 step._replace(symbol=f"{symbol} = {step.symbol}")
-                for step, symbol in zip(inner[first:], ends, strict=True)
+                for step, symbol in zip(steps[first:], ends, strict=True)
             ]
-            found += [last[0]._replace(parts=tuple(inner[:first])), *last[1:]]
         return definitions, found
 
     def findings(self) -> Iterator[Finding]:

@@ -66,13 +66,14 @@ def draw(
     symmetric: Iterable[str],
     letters: Iterable[str],
     value: Callable[[Mapping[str, Any]], Any],
+    blame: Callable[[Point], InputError],
     seed: int,
 ) -> Point:
     """A random point at which ``value`` is finite, and of moderate size if possible.
 
     ``targets`` have rows that sum to 1, ``odds`` are between 0 and 1,
-    ``symmetric`` matrices equal their transposes. Raises `InputError`
-    if none is found.
+    ``symmetric`` matrices equal their transposes. Raises what ``blame`` makes of the last
+    point that was tried if none is found.
     """
     numbers = {size for shape in shapes.values() for size in shape if isinstance(size, int)}
     names = list(letters)
@@ -86,7 +87,6 @@ def draw(
         )
     random = Random(seed)
     second: Point | None = None
-    is_defined = False
     for attempt in range(_TRIES):
         sizes = found_sizes if attempt % 4 < 3 else turned
         variables = {}
@@ -103,7 +103,6 @@ def draw(
             continue
         if not np.all(np.isfinite(found)):
             continue
-        is_defined = True
         if not _is_steady(value, point, found, random):
             continue
         if found.size == 0 or np.max(np.abs(found)) < _LARGE:
@@ -111,13 +110,7 @@ def draw(
         second = second or point
     if second is not None:
         return second
-    raise InputError(
-        "the expression or its derivative is undefined at all points that were tried"
-        if not is_defined
-        else "the expression is singular at all points that were tried",
-        mend="It may take a logarithm or root of what is never positive, or invert what has"
-        " no inverse.",
-    )
+    raise blame(point)
 
 
 def _entries(shape: Shape, sizes: Mapping[str, int]) -> int:

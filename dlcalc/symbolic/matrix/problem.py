@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from dlcalc.errors import InputError, abridged, nearest
-from dlcalc.expr.tree import Expr, Name, Subscript, variables, walk
+from dlcalc.expr.tree import Call, Expr, Name, Subscript, variables, walk
 from dlcalc.symbolic.matrix import check
 from dlcalc.symbolic.matrix.chance import Random
 from dlcalc.symbolic.matrix.derive import Derivation
@@ -49,7 +49,7 @@ class Problem:
         self.notes: list[str] = []
         self._share = Fraction(SHARES[at_kink]) if at_kink else None
         self.letters = letters(dict(shapes))
-        self.shapes = self._all_shapes(expr, shapes)
+        self.shapes = self._all_shapes(expr, shapes, vector)
         self.wrt = tuple(self._known(name) for name in dict.fromkeys(wrt)) or self._own(expr)
         if vector:
             self._take_vector(vector)
@@ -72,7 +72,7 @@ class Problem:
         if self.output.rank:
             self.letter = next(name for name in ("f", "F", "out") if name not in self.nodes)
 
-    def _all_shapes(self, expr: Expr, shapes: Mapping[str, Shape]) -> dict[str, Shape]:
+    def _all_shapes(self, expr: Expr, shapes: Mapping[str, Shape], vector: str) -> dict[str, Shape]:
         given = dict(shapes)
         used = [node for node in walk(expr) if isinstance(node, Name | Subscript)]
         for node in used:
@@ -95,7 +95,7 @@ class Problem:
         if scalars:
             are = "is taken as a number" if len(scalars) == 1 else "are taken as numbers"
             self.notes.append(f"{', '.join(scalars)} {are}; --shape gives letters other shapes")
-        unused = [name for name in shapes if name not in names]
+        unused = [name for name in shapes if name not in (*names, vector)]
         if unused:
             self.notes.append(f"{', '.join(unused)} of --shape does not occur")
         return {name: given[name] for name in (*shapes, *scalars) if name not in unused}
@@ -167,10 +167,38 @@ class Problem:
                 self.symmetric,
                 self.letters,
                 self._tried,
+                self._blamed,
                 seed,
             )
             found.append(point)
         return found
+
+    def _blamed(self, point: Point) -> InputError:
+        """What is undefined at a point: the innermost part that has no finite value there."""
+        mend = (
+            "A logarithm or a root may be of what is never positive, an inverse of what has none."
+        )
+        parts = list(walk(self.expr))
+        for part in reversed(parts):
+            shown = abridged(str(part))
+            try:
+                found = evaluate(part, point.values)
+            except np.linalg.LinAlgError:
+                found = np.nan
+            if not np.all(np.isfinite(found)):
+                rule = f"{shown} has no finite value at any point that was tried"
+                return InputError(rule, place=part.place, mend=mend)
+        for part in reversed(parts):
+            if isinstance(part, Call) and part.function in ("inv", "det", "logdet"):
+                rule = (
+                    f"{abridged(str(part))} is of a singular matrix at all points that were tried"
+                )
+                return InputError(rule, place=part.place, mend=mend)
+        return InputError(
+            "the derivative has no finite value at any point that was tried",
+            place=self.expr.place,
+            mend=mend,
+        )
 
     def _tried(self, values: Mapping[str, Any]) -> Any:
         """The value and all that goes into it, in one row: all must be finite."""

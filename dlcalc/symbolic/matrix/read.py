@@ -148,10 +148,13 @@ class Reader:
         first, second = left[1], right[1]
         for operand, node in (left, right):
             if not node.rank:
+                name = abridged(str(operand))
+                is_letter = isinstance(operand, Name) and operand.name in self.names
+                shape = f"Give {name} a shape with --shape, or w" if is_letter else "W"
                 raise InputError(
-                    f"@ multiplies matrices and vectors, and {abridged(str(operand))} is a number",
+                    f"@ multiplies matrices and vectors, and {name} is a number",
                     place=expr.place,
-                    mend="Write * for a product with a number, and --shape for the other shapes.",
+                    mend=f"{shape}rite * for a product with a number.",
                 )
         inner, outer = first.shape[-1], second.shape[-2 if second.rank > 1 else 0]
         if inner != outer:
