@@ -142,6 +142,8 @@ class _Told:
         )
 
     def _notes(self) -> Iterator[str]:
+        from dlcalc.symbolic.matrix.node import constant
+
         problem = self.problem
         if problem.output.rank and not self.asked.vector:
             yield (
@@ -150,6 +152,9 @@ class _Told:
             )
         if not self.views.is_matrix:
             yield "there is no form as a product of matrices, so it is written over indices"
+        for part in self.asked.parts:
+            if constant(part.node) == 0:
+                yield f"{part.symbol} is 0: nothing changes with {part.by[-1]}"
         if problem.reader.targets:
             names = ", ".join(sorted(problem.reader.targets))
             yield f"the targets {names} of cross_entropy sum to 1 along the last axis"

@@ -150,11 +150,11 @@ class Reader:
             if not node.rank:
                 name = abridged(str(operand))
                 is_letter = isinstance(operand, Name) and operand.name in self.names
-                shape = f"Give {name} a shape with --shape, or w" if is_letter else "W"
+                advice = f"Give {name} a shape with --shape, or w" if is_letter else "W"
                 raise InputError(
                     f"@ multiplies matrices and vectors, and {name} is a number",
                     place=expr.place,
-                    mend=f"{shape}rite * for a product with a number.",
+                    mend=f"{advice}rite * for a product with a number.",
                 )
         inner, outer = first.shape[-1], second.shape[-2 if second.rank > 1 else 0]
         if inner != outer:
