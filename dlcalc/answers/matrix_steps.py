@@ -39,7 +39,8 @@ class Story:
         found = [_step(told, self.letter) for told in self.back]
         for (head, forward, back), ends in zip(self.more, self.ends, strict=True):
             found += [
-                Step(_head(told), "let", told.text, shown_shape(told.shape)) for told in forward
+                Step(_head(told), "let", told.text, shown_shape(told.shape), told.error)
+                for told in forward
             ]
             steps = [_step(told, head) for told in back]
             first = len(steps) - len(ends)
@@ -56,15 +57,16 @@ class Story:
             sentence = f"its value is off by {shown_error(self.reading)} from the expression's"
             yield Finding("the reading", False, sentence, {"error": self.reading})
         worst = 0.0
-        for head, back in [(self.letter, self.back), *[(h, b) for h, _, b in self.more]]:
-            for told in back:
-                worst = max(worst, told.error or 0.0)
-                if told.error is not None and told.error > TOLERANCE:
-                    symbol = f"d{head}/d{told.by}"
-                    off = shown_error(told.error)
-                    sentence = f"{symbol} = {told.text}, by {_rules(told)}, is off by {off}"
-                    yield Finding("a step", False, sentence, {"step": symbol, "error": told.error})
-                    return
+        told = [(self.letter, step) for step in [*self.forward, *self.back]]
+        told += [(head, step) for head, ahead, back in self.more for step in [*ahead, *back]]
+        for head, step in told:
+            worst = max(worst, step.error or 0.0)
+            if step.error is not None and step.error > TOLERANCE:
+                symbol = f"d{head}/d{step.by}" if step.by else _head(step)
+                by = f", by {_rules(step)}," if step.by else ""
+                sentence = f"{symbol} = {step.text}{by} is off by {shown_error(step.error)}"
+                yield Finding("a step", False, sentence, {"step": symbol, "error": step.error})
+                return
         yield Finding(
             "the steps",
             True,

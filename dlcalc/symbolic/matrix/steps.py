@@ -60,11 +60,19 @@ class Teller:
 
     def forward(self) -> list[Told]:
         """The steps of the expression, from the variables to the output."""
-        return [self._told(str(step.symbol.data), step.meaning) for step in self.derivation.steps]
+        return [
+            self._checked(str(step.symbol.data), step.meaning, step.node)
+            for step in self.derivation.steps
+        ]
 
     def body(self, name: str) -> Told:
         """The output in terms of the last steps."""
-        return self._told(name, self.derivation.body)
+        return self._checked(name, self.derivation.body, self.derivation.output)
+
+    def _checked(self, name: str, meaning: Node, node: Node) -> Told:
+        """A step with the error of its text against the value of the whole."""
+        told = self._told(name, meaning)
+        return told._replace(error=check.error(self._value(told, meaning), self.base.of(node)))
 
     def back(self) -> list[Told]:
         """The derivatives by the steps, from the output to the variables."""
