@@ -91,6 +91,10 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "logsumexp": _reduced("logsumexp"),
     "softmax": lambda x, axis=-1: torch.softmax(x, axis),
     "log_softmax": lambda x, axis=-1: torch.log_softmax(x, axis),
+    "heaviside": lambda x, h=0.5: torch.heaviside(x, torch.as_tensor(h, dtype=x.dtype)),
+    "hardmax": lambda x, axis=-1: (
+        functional.one_hot(x.argmax(axis), x.shape[axis]).movedim(-1, axis).to(x.dtype)
+    ),
     "norm": torch.linalg.vector_norm,
     "norm1": lambda x: torch.linalg.vector_norm(x, 1),
     "dot": torch.dot,

@@ -85,8 +85,8 @@ class Problem:
         names = variables(expr)
         scalars = [n for n in names if n not in given and n not in self.letters]
         for name in scalars:
-            unused = {other.lower(): other for other in given if other not in names}
-            close = unused.get(name.lower()) or unused.get(nearest(name, unused))
+            others = {other.lower(): other for other in given if other not in names}
+            close = others.get(name.lower()) or others.get(nearest(name, others))
             if close:
                 raise InputError(
                     f"{abridged(name)} has no shape, and --shape names {close}, which is not there",
