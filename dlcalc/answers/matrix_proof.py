@@ -106,7 +106,8 @@ class Proof:
 
 def _sizes(problem: Problem) -> str:
     """The sizes of the letters at a point, as far as a line has room."""
-    found = [f"{letter}={size}" for letter, size in problem.points[0].sizes.items()]
+    sizes = problem.points[0].sizes.items()
+    found = [f"{k} as {n}" if k.isdigit() else f"{k}={n}" for k, n in sizes]
     if len(found) > 5:
         found = [*found[:2], "...", found[-1]]
     return f" ({', '.join(found)})" if found else ""

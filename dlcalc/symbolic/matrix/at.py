@@ -53,6 +53,7 @@ def read_point(text: str, problem: Problem) -> Point:
         raise InputError(
             f"--at gives no numbers for {', '.join(missing)}", place=Place(source, 0, len(text))
         )
+    sizes = {letter: side for letter, side in sizes.items() if letter in problem.letters}
     unknown = [letter for letter in problem.letters if letter not in sizes]
     if unknown:
         raise InputError(f"nothing at the point has the size {', '.join(unknown)}")
@@ -77,10 +78,12 @@ def _array(
         array = array.reshape(-1)
     fits = array.ndim == len(shape)
     for letter, side in zip(shape, array.shape, strict=False):
-        expected = letter if isinstance(letter, int) else sizes.setdefault(letter, side)
+        known = int(letter) if isinstance(letter, int) or letter.isdigit() else None
+        expected = sizes.setdefault(str(letter), side if known is None else known)
         fits = fits and side == expected
     if not fits:
-        told = [f"{k} = {sizes[k]}" for k in dict.fromkeys(shape) if k in sizes]
+        letters = [str(size) for size in dict.fromkeys(shape) if not str(size).isdigit()]
+        told = [f"{letter} = {sizes[letter]}" for letter in letters if letter in sizes]
         here = f" with {', '.join(map(str, told))}" if told and array.ndim == len(shape) else ""
         rule = f"{name} is {shown(shape)}{here}, and these numbers are {shown(array.shape)}"
         raise InputError(rule, place=place)

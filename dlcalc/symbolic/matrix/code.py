@@ -169,7 +169,7 @@ class _Writer:
     def _size(self, size: Size) -> Piece:
         if isinstance(size, int):
             return number(size)
-        if size not in self.sizes:
+        if size not in self.sizes and not size.isdigit():
             for name, node in self.variables.items():
                 if node.kind == "variable" and size in node.shape:
                     self.sizes[size] = (name, node.shape.index(size), node.rank)

@@ -108,7 +108,7 @@ class Setter:
         """A tensor without its indices, perhaps in a function: inv(A)."""
         function, bracket, argument = name.partition("(")
         if not bracket:
-            return symbol(name)
+            return name if name.isdigit() else symbol(name)
         inner = symbol(argument.rstrip(")"))
         if function == "inv":
             return rf"\left({inner}^{{-1}}\right)"

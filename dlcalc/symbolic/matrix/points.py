@@ -7,7 +7,7 @@ wrong axis cannot fit by chance. Where an expression is undefined at one point
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,6 +16,7 @@ from dlcalc.errors import InputError
 from dlcalc.symbolic.matrix.chance import Random
 from dlcalc.symbolic.matrix.evaluate import Array
 from dlcalc.symbolic.matrix.node import Shape, Size
+from dlcalc.symbolic.matrix.shapes import placeholder
 
 # Not 2 first: of two numbers less their mean there is but one.
 _PRIMES = (3, 2, 5, 7, 11, 13, 17, 19, 23, 29)
@@ -37,12 +38,35 @@ class Point(NamedTuple):
 
     @property
     def values(self) -> dict[str, Any]:
-        """All values by name."""
-        return {**self.variables, **self.sizes}
+        """All values by name; sizes that look like numbers have a second one."""
+        named = {placeholder(letter): size for letter, size in self.sizes.items()}
+        return {**self.variables, **self.sizes, **named}
 
     def side(self, size: Size) -> int:
         """A length as a number."""
         return size if isinstance(size, int) else self.sizes[size]
+
+
+class Kinds(NamedTuple):
+    """Variables that are drawn in ways of their own, by name."""
+
+    #: Rows that sum to 1.
+    targets: Container[str] = ()
+    #: Numbers between 0 and 1.
+    odds: Container[str] = ()
+    #: Matrices that equal their transposes.
+    symmetric: Container[str] = ()
+
+
+class Tools(NamedTuple):
+    """What must be finite at a point, as one row, and what is said where it never is."""
+
+    value: Callable[[Mapping[str, Any]], Any]
+    blame: Callable[[Point], InputError]
+
+
+class TooLarge(InputError):
+    """Variables with more entries than are looked at."""
 
 
 def primes(letters: Iterable[str], taken: Iterable[int] = ()) -> dict[str, int]:
@@ -61,56 +85,51 @@ def primes(letters: Iterable[str], taken: Iterable[int] = ()) -> dict[str, int]:
 
 def draw(
     shapes: Mapping[str, Shape],
-    targets: Iterable[str],
-    odds: Iterable[str],
-    symmetric: Iterable[str],
+    kinds: Kinds,
     letters: Iterable[str],
-    value: Callable[[Mapping[str, Any]], Any],
-    blame: Callable[[Point], InputError],
+    tools: Tools,
     seed: int,
+    given: Mapping[str, int],
 ) -> Point:
-    """A random point at which ``value`` is finite, and of moderate size if possible.
+    """A random point at which all is finite, and of moderate size if possible.
 
-    ``targets`` have rows that sum to 1, ``odds`` are between 0 and 1,
-    ``symmetric`` matrices equal their transposes. Raises what ``blame`` makes of the last
-    point that was tried if none is found.
+    Letters have the sizes that are ``given``, the others primes. Raises `TooLarge`, or
+    what is blamed for the last point that was tried if none is found.
     """
     numbers = {size for shape in shapes.values() for size in shape if isinstance(size, int)}
-    names = list(letters)
+    names = [letter for letter in letters if letter not in given]
     found_sizes = primes(names, numbers)
     # X@X.T has no inverse where X has more rows than columns: then the other way round.
     turned = dict(zip(names, reversed(found_sizes.values()), strict=True))
-    if sum(_entries(shape, found_sizes) for shape in shapes.values()) > MOST_ENTRIES:
-        raise InputError(
+    if sum(_entries(shape, {**found_sizes, **given}) for shape in shapes.values()) > MOST_ENTRIES:
+        raise TooLarge(
             f"the variables have more than {MOST_ENTRIES:,} entries",
             mend="Write letters for large sizes, as in X=nxd: the gradient has the same form.",
         )
     random = Random(seed)
     second: Point | None = None
     for attempt in range(_TRIES):
-        sizes = found_sizes if attempt % 4 < 3 else turned
-        variables = {}
+        sizes = {**(found_sizes if attempt % 4 < 3 else turned), **given}
+        point = Point({}, sizes)
         for name, shape in shapes.items():
             side = [size if isinstance(size, int) else sizes[size] for size in shape]
-            law = 2 if name in odds else attempt
-            variables[name] = _drawn(random, side, law, name in targets)
-            if name in symmetric:
-                variables[name] = variables[name] + variables[name].T
-        point = Point(variables, sizes)
+            law = 2 if name in kinds.odds else attempt
+            drawn = _drawn(random, side, law, name in kinds.targets)
+            point.variables[name] = drawn + drawn.T if name in kinds.symmetric else drawn
         try:
-            found = np.asarray(value(point.values))
+            found = np.asarray(tools.value(point.values))
         except np.linalg.LinAlgError:
             continue
         if not np.all(np.isfinite(found)):
             continue
-        if not _is_steady(value, point, found, random):
+        if not _is_steady(tools.value, point, found, random):
             continue
         if found.size == 0 or np.max(np.abs(found)) < _LARGE:
             return point
         second = second or point
-    if second is not None:
-        return second
-    raise blame(point)
+    if second is None:
+        raise tools.blame(point)
+    return second
 
 
 def _entries(shape: Shape, sizes: Mapping[str, int]) -> int:
@@ -134,7 +153,7 @@ def _is_steady(
             for name, array in point.variables.items()
         }
         try:
-            other = np.asarray(value({**moved, **point.sizes}))
+            other = np.asarray(value(point._replace(variables=moved).values))
         except np.linalg.LinAlgError:
             return False
         if other.shape != found.shape or not np.all(np.isfinite(other)):

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from dlcalc.errors import InputError, abridged, nearest
-from dlcalc.expr.tree import Call, Expr, Name, Subscript, variables, walk
+from dlcalc.expr.tree import Call, Expr, Name, Number, Subscript, variables, walk
 from dlcalc.symbolic.matrix import check
 from dlcalc.symbolic.matrix.chance import Random
 from dlcalc.symbolic.matrix.derive import Derivation
@@ -18,9 +18,9 @@ from dlcalc.symbolic.matrix.evaluate import Array, evaluate
 from dlcalc.symbolic.matrix.graph import Graph
 from dlcalc.symbolic.matrix.node import Node, Shape
 from dlcalc.symbolic.matrix.numeric import Values
-from dlcalc.symbolic.matrix.points import Point, draw
+from dlcalc.symbolic.matrix.points import Kinds, Point, TooLarge, Tools, draw
 from dlcalc.symbolic.matrix.read import Reader
-from dlcalc.symbolic.matrix.shapes import letters, shown
+from dlcalc.symbolic.matrix.shapes import generic, letters, shown
 from dlcalc.symbolic.scalar.rules import SHARES
 
 #: Points at which a gradient is checked; only at the first entry by entry.
@@ -48,7 +48,10 @@ class Problem:
         self.expr = expr
         self.notes: list[str] = []
         self._share = Fraction(SHARES[at_kink]) if at_kink else None
-        self.letters = letters(dict(shapes))
+        given = [node.value for node in walk(expr) if isinstance(node, Number)]
+        numbers = {int(value) for value in given if value.denominator == 1}
+        shapes = generic(shapes, numbers)
+        self.letters = letters(shapes)
         self.shapes = self._all_shapes(expr, shapes, vector)
         self.wrt = tuple(self._known(name) for name in dict.fromkeys(wrt)) or self._own(expr)
         if vector:
@@ -159,20 +162,21 @@ class Problem:
     @cached_property
     def points(self) -> list[Point]:
         """Random points at which the expression is defined."""
-        found = []
-        for seed in range(POINTS):
-            point = draw(
-                self.shapes,
-                self.reader.targets,
-                self.reader.odds,
-                self.symmetric,
-                self.letters,
-                self._tried,
-                self._blamed,
-                seed,
-            )
-            found.append(point)
-        return found
+        return [self._drawn(seed, {}) for seed in range(POINTS)]
+
+    def point_at_size(self) -> Point | None:
+        """A random point at the sizes that are numbers, None if they are too large."""
+        given = {letter: int(letter) for letter in self.letters if letter.isdigit()}
+        try:
+            return self._drawn(POINTS, given)
+        except TooLarge:
+            return None
+
+    def _drawn(self, seed: int, given: Mapping[str, int]) -> Point:
+        reader = self.reader
+        kinds = Kinds(reader.targets, reader.odds, self.symmetric)
+        tools = Tools(self._tried, self._blamed)
+        return draw(self.shapes, kinds, self.letters, tools, seed, given)
 
     def _blamed(self, point: Point) -> InputError:
         """What is undefined at a point: the innermost part that has no finite value there."""

@@ -92,11 +92,12 @@ class Product:
         return self._narrowed() or self._canonical()
 
     def _open_turned(self) -> None:
-        """A transposed sum of products is the sum of transposed products."""
+        """The transpose or the trace of a sum of products is one of its own."""
         node, spec = self.factors[0]
-        if node.kind != "product" or spec == self.out or set(spec) != set(self.out):
+        if node.kind != "product" or spec == self.out:
             return
-        if len(spec) != len(self.out):
+        is_turned = set(spec) == set(self.out) and len(spec) == len(self.out)
+        if not is_turned and len(set(spec)) == len(spec):
             return
         rank = len(spec)
         self.factors = [

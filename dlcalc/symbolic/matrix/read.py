@@ -220,6 +220,8 @@ class Reader:
 
     def _size(self, function: str, expr: Expr) -> Size:
         match expr:
+            case Number(value) if str(value) in self.names:
+                return str(value)
             case Number(value) if value.denominator == 1 and value > 0:
                 return int(value)
             case Name(name) if name in self.names and self.names[name].kind == "size":

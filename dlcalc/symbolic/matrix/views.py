@@ -22,6 +22,7 @@ from dlcalc.symbolic.matrix.index_read import evaluate_entries
 from dlcalc.symbolic.matrix.matrix_form import Writer
 from dlcalc.symbolic.matrix.node import Node, Size
 from dlcalc.symbolic.matrix.points import Point
+from dlcalc.symbolic.matrix.shapes import renamed
 
 #: Expressions that come out of a derivation may be nested deeper than those that people type.
 DEPTH = 400
@@ -166,7 +167,8 @@ class Views:
         sides = {letter: point.side(size) for letter, size in runs.items()}
         values: dict[str, Any] = point.values
         for line in lines:
-            values[line.name] = evaluate_entries(line.text, line.at, values, sides)
+            text = written(renamed(line.expr))
+            values[line.name] = evaluate_entries(text, line.at, values, sides)
         return [values[entry.symbol] for entry in self.results]
 
     def code_values(self, point: Point) -> list[Array]:
@@ -177,5 +179,6 @@ class Views:
 
 def reread(expr: Expr) -> Expr:
     """An expression as its text is read; itself where the text is longer than any that is read."""
-    text = written(expr)
-    return parse(text, depth=DEPTH, nodes=NODES) if len(text) <= MAX_LENGTH else expr
+    named = renamed(expr)
+    text = written(named)
+    return parse(text, depth=DEPTH, nodes=NODES) if len(text) <= MAX_LENGTH else named
