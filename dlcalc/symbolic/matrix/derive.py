@@ -8,7 +8,7 @@ terms of its neighbours alone; put into one another they give the gradients.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -61,10 +61,12 @@ class Derivation:
         taken: Iterable[str],
         share: Fraction | None = None,
         prefixes: tuple[str, str] = ("z", "delta"),
+        labels: Mapping[Node, tuple[str, str]] | None = None,
     ) -> None:
         """``taken`` are names that no step may have; ``share`` is for kinks.
 
-        ``prefixes`` begin the names of steps and of slopes.
+        ``prefixes`` begin the names of steps and of slopes. With ``labels``, names of nodes
+        and of the slopes by them, only those nodes are steps.
         """
         self._share = share
         self.graph = graph
@@ -77,17 +79,23 @@ class Derivation:
         self._symbols: dict[Node, Node] = {}
         self.steps: list[Step] = []
         self.slopes: list[Slope] = []
-        self._forward()
+        self._slope_names: list[str] = []
+        self._forward(labels)
         self._back()
 
-    def _forward(self) -> None:
+    def _forward(self, labels: Mapping[Node, tuple[str, str]] | None) -> None:
         graph, output = self.graph, self.output
         inner = between(output, set(self.wrt)) - {output, *self.wrt}
         for node in sorted(inner, key=lambda node: node.number):
-            if _is_view(node):
+            is_inner = _is_view(node) if labels is None else node not in labels
+            if is_inner:
                 self._symbols[node] = self._opened(node)
                 continue
-            symbol = graph.variable(f"{self._names[0]}{len(self.steps) + 1}", node.shape)
+            number = len(self.steps) + 1
+            names = (f"{self._names[0]}{number}", f"{self._names[1]}{number}")
+            names = names if labels is None else labels[node]
+            self._slope_names.append(names[1])
+            symbol = graph.variable(names[0], node.shape)
             self.steps.append(Step(symbol, node, self._opened(node)))
             self._symbols[node] = symbol
             self.meanings[symbol] = self.steps[-1].meaning
@@ -121,11 +129,11 @@ class Derivation:
             given[self.output] = [("variable", seed)]
         else:
             spread(self.body, seed)
-        for number, step in reversed(list(enumerate(self.steps, 1))):
+        for name, step in reversed(list(zip(self._slope_names, self.steps, strict=True))):
             if step.symbol not in given:
                 continue
             value, rules = self._total(given[step.symbol])
-            symbol = graph.variable(f"{self._names[1]}{number}", value.shape)
+            symbol = graph.variable(name, value.shape)
             self.slopes.append(Slope(symbol, step.symbol, step.node, value, rules))
             self.meanings[symbol] = value
             # A number, or another slope as it is, needs no second name.
