@@ -110,6 +110,7 @@ class _Told:
         """Everything that is told."""
         from dlcalc.answers.matrix_proof import Proof
         from dlcalc.answers.matrix_steps import Story, shown_shape
+        from dlcalc.symbolic.matrix.kinks import kinks
 
         problem, story = self.problem, Story(self.asked)
         definitions, tree = story.tree()
@@ -124,6 +125,12 @@ class _Told:
             Row(("where" if not number else "", f"{name} = {text}"))
             for number, (name, text) in enumerate(where)
         ]
+        told = kinks(problem.expr, problem.wrt, problem.at_kink)
+        if told:
+            question["kinks"] = [kink.document() for kink in told]
+        for kink in told:
+            label = "jump" if kink.is_jump else "kink"
+            remarks.append(Row((label, kink.sentence), "aside"))
         if self.values is not None:
             remarks.append(Row(("", f"{problem.letter} = {self.values[0]}")))
         return MatrixResult(

@@ -175,9 +175,39 @@ def test_symmetric_matrices() -> None:
 def test_kinks() -> None:
     question = {"wrt": "w", "shape": "X=nxd,w=d"}
     assert asked("sum(relu(X@w))", **question).value == "X.T@heaviside(X@w, 0)"
+    told: Any = asked("sum(relu(X@w))", **question).document()["kinks"]
+    assert told == [
+        {
+            "kind": "kink",
+            "sentence": "relu where X@w = 0: the slope on the left counts, as in PyTorch",
+        }
+    ]
     right = asked("sum(relu(X@w))", **question, at_kink="right")
     assert right.value == "X.T@heaviside(X@w, 1)"
     assert not right.failure
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("sum(abs(w))", "abs where w = 0: the middle of both slopes"),
+        ("norm1(w - 1)", "abs where w - 1 = 0: the middle"),
+        ("sum(max(w, 0))", "max where w = 0: the middle"),
+        ("sum(hardtanh(w))", "hardtanh where w + 1 = 0: the slope outside"),
+        ("sum(leaky_relu(w))", "leaky_relu where w = 0: the slope on the left"),
+        ("max(w)", "max where the largest of w are equal: they share"),
+        ("min(w)", "min where the least of w are equal: they share"),
+        ("sum(sign(w)*w)", "sign where w = 0: no derivative there"),
+        ("mae(w, y)", "mae where w - y = 0: the middle"),
+    ],
+)
+def test_kinks_are_told(text: str, sentence: str) -> None:
+    rows = asked(text, wrt="w", shape="w=d,y=d").remarks
+    assert any(row.cells[1].startswith(sentence) for row in rows)
+
+
+def test_kinks_of_what_is_not_derived_by_are_not_told() -> None:
+    assert not asked("sum(relu(y)*w)", wrt="w", shape="w=d,y=d").remarks
 
 
 # -- numbers ----------------------------------------------------------------------------------

@@ -47,6 +47,7 @@ class Problem:
     ) -> None:
         self.expr = expr
         self.notes: list[str] = []
+        self.at_kink = at_kink
         self._share = Fraction(SHARES[at_kink]) if at_kink else None
         given = [node.value for node in walk(expr) if isinstance(node, Number)]
         numbers = {int(value) for value in given if value.denominator == 1}
