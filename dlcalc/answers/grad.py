@@ -38,9 +38,11 @@ def grad(
     """The derivative of an expression by variables, step by step.
 
     ``wrt`` are the variables (all, if none is given), ``shape`` gives letters shapes
-    such as ``X=nxd,w=d`` and derives matrices, ``net`` derives a whole network
-    instead. ``at`` are numbers for the variables, as ``w=0.5,x=2``. Raises `InputError`
-    where an expression cannot be read or derived.
+    such as ``X=nxd,w=d`` and derives matrices (``hvp`` names a vector that the Hessian is
+    multiplied by, ``symmetric`` letters whose matrices equal their transposes), ``net``
+    derives a whole network instead. ``at`` are numbers for the variables, as ``w=0.5,x=2``
+    or ``w=1,2,X=[[1,2],[3,4]]``. Raises `InputError` where an expression cannot be read or
+    derived.
 
     >>> grad("sigmoid(w*x + b)", wrt="w").value
     'x*sigmoid(w*x + b)*(1 - sigmoid(w*x + b))'
@@ -84,19 +86,17 @@ def grad(
             at=at,
             order=order,
             hessian=hessian,
-            jacobian=jacobian,
             hvp=hvp,
             symmetric=symmetric,
             at_kink=at_kink,
             view=view,
             code=code,
             latex=latex,
-            verify=verify,
             steps=steps,
         )
     if hvp or symmetric:
-        given = "--hvp" if hvp else "--symmetric"
-        raise InputError(f"{given} is for vectors and matrices", mend="Give shapes: --shape X=nxd.")
+        option = "--hvp" if hvp else "--symmetric"
+        raise InputError(f"{option} is for vectors and matrices", mend="Give --shape as well.")
     from dlcalc.answers.grad_scalar import grad_scalar
 
     return grad_scalar(

@@ -18,14 +18,14 @@ _OPTIONS = (
     click.option("--order", type=int, default=1, metavar="N", help="Give the N-th derivative."),
     click.option("--hessian", is_flag=True, help="Give all second derivatives."),
     click.option("--jacobian", is_flag=True, help="Give the derivatives as one matrix."),
-    click.option("--hvp", metavar="V", default="", help="The Hessian times a vector V."),
-    click.option("--symmetric", metavar="A", default="", help="Matrices that equal their A.T."),
+    click.option("--hvp", metavar="V", default="", help="Give the Hessian times V."),
     click.option(
         "--at-kink",
         type=click.Choice(["left", "middle", "right"]),
         help="Which slope counts at a kink.  [default: PyTorch's]",
     ),
     click.option("--shape", metavar="X=nxd", default="", help="Shapes of vectors and matrices."),
+    click.option("--symmetric", metavar="A", default="", help="Matrices that equal their A.T."),
     click.option(
         "--view",
         type=click.Choice(["matrix", "index", "code", "all"]),
@@ -63,6 +63,7 @@ def _options(function: Any) -> Any:
     "dlcalc grad 'sum((X@w - y)^2)' --wrt w --shape X=nxd,w=d,y=n",
     "dlcalc grad --net 2-2-2 --wrt 'w[3,1,1]' --at notes",
     "dlcalc grad --net 'dense:32 relu dense:2' --loss cross-entropy",
+    "dlcalc grad 'logdet(X)' --shape X=nxn --view all",
     formulas=True,
 )
 @click.argument("expressions", nargs=-1, type=click.UNPROCESSED, metavar="EXPR...")

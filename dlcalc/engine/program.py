@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -73,13 +73,19 @@ class Program:
         self.training = training
         self.backwards = backwards
         self.input_cotangent = input_cotangent and backwards
-        self.generator = np.random.default_rng(seed) if generator is None else generator
+        if generator is not None:
+            self.generator = generator
         while True:
             try:
                 self._compile(net, sizes, capacity)
                 return
             except _Full:
                 capacity *= 4
+
+    @cached_property
+    def generator(self) -> np.random.Generator:
+        """What layers draw from; numpy.random is imported where one does."""
+        return np.random.default_rng(self.seed)
 
     def _compile(self, net: Net, sizes: tuple[int, ...], capacity: int) -> None:
         self.forward_calls: list[Callable[[], object]] = []

@@ -49,6 +49,9 @@ FUNCTIONS: dict[str, Function] = {
     "mean": Function(1, 1, "reduce", "the mean"),
     "logsumexp": Function(1, 1, "reduce", "log(sum(exp(x)))"),
     "softmax": Function(1, 1, "reduce", "exp(x)/sum(exp(x)), along the last axis"),
+    "hardmax": Function(
+        1, 1, "reduce", "1 at the largest entry along the last axis, shared where several are"
+    ),
     "log_softmax": Function(1, 1, "reduce", "the logarithm of softmax"),
     "norm": Function(1, 1, "matrix", "the Euclidean or Frobenius norm"),
     "norm1": Function(1, 1, "matrix", "the sum of absolute values"),

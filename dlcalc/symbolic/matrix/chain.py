@@ -15,7 +15,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from dlcalc.expr.tree import Binary, Call, Expr, Name, Number, Transpose
-from dlcalc.symbolic.matrix.graph import Node, Size, Spec
+from dlcalc.symbolic.matrix.node import Node, Size, Spec
 
 
 class NoMatrixForm(Exception):
@@ -106,8 +106,15 @@ def multiplied(factors: Iterable[Expr]) -> Expr:
 def _times(factors: list[Expr]) -> Expr:
     found: Expr = factors[0] if factors else Number(Fraction(1))
     for factor in factors[1:]:
-        found = Binary("*", found, factor)
+        found = _timed(found, factor)
     return found
+
+
+def _timed(left: Expr, right: Expr) -> Expr:
+    # a*(b*c) is a*b*c, entry by entry.
+    if isinstance(right, Binary) and right.operator == "*":
+        return Binary("*", _timed(left, right.left), right.right)
+    return Binary("*", left, right)
 
 
 def divided(above: Expr, below: Expr) -> Expr:
@@ -136,6 +143,8 @@ class _Contraction:
 
     def contract(self) -> None:
         """Sum over every index that is not an axis of the product."""
+        if any(len(set(chain.spec)) < len(chain.spec) for chain in self.chains):
+            raise NoMatrixForm(self.node)
         self._merge()
         while True:
             inner = [i for chain in self.chains for i in chain.spec if i >= self.rank]
@@ -172,14 +181,16 @@ class _Contraction:
     def _elementwise(self, group: list[Chain]) -> Chain:
         if len(group) == 2 and self._is_dot(group):
             first, second = group
-            return Chain([*first.turned().links, *second.links], ())
+            ways = [first.turned().links + second.links, second.turned().links + first.links]
+            return Chain(min(ways, key=_transposes), ())
         if len(group) == 2 and self._is_trace(group):
             first, second = group
             joined = Chain(first.links + second.starting(first.spec[1]).links, ())
             return Chain([Link(Call("tr", (joined.expr(),)))], ())
         spec = _most_common([chain.spec for chain in group], self.rank)
         links = []
-        for chain in group:
+        # Matrix products first: A@B*C takes no brackets. Of vectors y*(X@w) is read more easily.
+        for chain in sorted(group, key=_is_elementwise) if len(spec) == 2 else group:
             if chain.spec != spec:
                 if chain.spec != spec[::-1]:
                     raise NoMatrixForm(self.node)
@@ -260,8 +271,11 @@ class _Contraction:
             return self._tied()
         if not self.chains:
             return Call("ones", tuple([_size(size) for size in shape]))
+        if self.rank <= 2 and any(len(chain.spec) > 2 for chain in self.chains):
+            raise NoMatrixForm(self.node)
         if self.rank == 1:
-            return self.chains[0].expr()
+            (chain,) = self.chains
+            return chain.expr()
         if self.rank == 2:
             return self._matrix()
         return self._aligned()
@@ -271,6 +285,8 @@ class _Contraction:
             raise NoMatrixForm(self.node)
         if not self.chains:
             return Call("eye", (_size(self.node.shape[0]),))
+        if [chain.spec for chain in self.chains] != [self.ties[0][:1]]:
+            raise NoMatrixForm(self.node)
         return Call("diag", (self.chains[0].expr(),))
 
     def _matrix(self) -> Expr:
@@ -284,6 +300,9 @@ class _Contraction:
             return Call("outer", (row, column))
         matrix = matrices[0].starting(0)
         links = matrix.links
+        if rows and columns:
+            outer = Call("outer", (rows[0].expr(), columns[0].expr()))
+            return multiplied([matrix.expr(), outer])
         if rows:
             links = [Link(Call("diag", (rows[0].expr(),)), True), *links]
         found = Chain(links, (0, 1)).expr()
@@ -300,6 +319,15 @@ class _Contraction:
             raise NoMatrixForm(self.node)
         others = [chain for chain in self.chains if chain not in full]
         return multiplied([chain.expr() for chain in full + others])
+
+
+def _is_elementwise(chain: Chain) -> bool:
+    first = chain.links[0].expr
+    return len(chain.links) == 1 and not (isinstance(first, Binary) and first.operator == "@")
+
+
+def _transposes(links: list[Link]) -> int:
+    return sum(isinstance(link.expr, Transpose) for link in links)
 
 
 def _total(chain: Chain) -> Expr:

@@ -1,14 +1,13 @@
 """Gradients as code that runs: lines of NumPy or PyTorch, and the same lines as calls.
 
 A `Piece` is an operation with its operands. Its two texts and what it does are
-made from one row of `functions` or one case below, so that running the pieces
+made from one row of `codes` or one case below, so that running the pieces
 tells of the text.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from fractions import Fraction
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,46 +16,36 @@ from dlcalc.symbolic.matrix.codes import (
     ATOM,
     CALLS,
     EACH,
-    POWER,
-    PRODUCT,
-    SIGN,
-    SUM,
     Row,
 )
-from dlcalc.symbolic.matrix.graph import (
+from dlcalc.symbolic.matrix.graph import Graph
+from dlcalc.symbolic.matrix.matrix_form import loose
+from dlcalc.symbolic.matrix.node import (
     Factor,
-    Graph,
     Node,
     Size,
     Spec,
     constant,
     exponent,
-    is_decimal,
     parts,
     terms,
-    tidy,
 )
-from dlcalc.symbolic.matrix.matrix_form import loose
+from dlcalc.symbolic.matrix.piece import (
+    Piece,
+    applied,
+    as_tensor,
+    binary,
+    column,
+    named,
+    negative,
+    number,
+    transposed,
+)
 from dlcalc.symbolic.matrix.simplify import uses
 
 _LETTERS = "ijklmnopqrstuvwxyzabcdefgh"
 #: A text of fewer characters is written again rather than named.
 _SHORT = 8
-
-
-class Piece(NamedTuple):
-    """A part of a line: its texts, how tightly it binds, and what it does to values by name."""
-
-    numpy: str
-    torch: str
-    level: int
-    run: Callable[[Mapping[str, Any]], Any]
-
-    def inside(self, level: int) -> tuple[str, str]:
-        """Its texts as operands of something that binds so tightly."""
-        if self.level >= level:
-            return self.numpy, self.torch
-        return f"({self.numpy})", f"({self.torch})"
 
 
 class Line(NamedTuple):
@@ -135,7 +124,7 @@ class _Writer:
         One that a line takes ``twice`` gets a name, the ``whole`` of a line does not.
         """
         if node in self._named:
-            return _name(self._named[node])
+            return named(self._named[node])
         found = self._piece(node)
         is_short = not node.args or len(found.numpy) < _SHORT
         if whole or is_short or (self.uses[node] < 2 and not twice):
@@ -145,7 +134,7 @@ class _Writer:
             number += 1
         name = self._named[node] = f"t{number}"
         self._waiting.append(Line(name, found))
-        return _name(name)
+        return named(name)
 
     def _pieces(self, row: Row, nodes: Sequence[Node]) -> list[Piece]:
         """Operands of a row; those that its text has more than once get names."""
@@ -157,7 +146,7 @@ class _Writer:
     def _piece(self, node: Node) -> Piece:
         match node.kind:
             case "variable":
-                return _name(str(node.data))
+                return named(str(node.data))
             case "size":
                 return self._size(str(node.data))
             case "pi":
@@ -170,25 +159,25 @@ class _Writer:
                 return self._product(node)
             case "each":
                 return self._each(node)
-        name, axes = node.data  # type: ignore[misc]
+        name, axes = node.data
         args = self._pieces(CALLS[name], node.args)
-        if name in ("max", "min", "logsumexp", "softmax", "log_softmax"):
+        if name in ("max", "min", "logsumexp", "softmax", "log_softmax", "hardmax"):
             axis = axes[0] if len(axes) == 1 else tuple(axes)
-            return _applied(CALLS[name], args, axis)
-        return _applied(CALLS[name], args)
+            return applied(CALLS[name], args, axis)
+        return applied(CALLS[name], args)
 
     def _size(self, size: Size) -> Piece:
         if isinstance(size, int):
-            return _number(size)
-        if size not in self.sizes:
+            return number(size)
+        if size not in self.sizes and not size.isdigit():
             for name, node in self.variables.items():
                 if node.kind == "variable" and size in node.shape:
                     self.sizes[size] = (name, node.shape.index(size), node.rank)
                     break
-        return _name(size)
+        return named(size)
 
     def _filled(self, row: Row, shape: Sequence[Size]) -> Piece:
-        return _applied(row, [self._size(size) for size in shape])
+        return applied(row, [self._size(size) for size in shape])
 
     def _sum(self, node: Node) -> Piece:
         given = terms(node)
@@ -198,14 +187,14 @@ class _Writer:
         for (factor, _), term in zip(ordered, nodes, strict=True):
             size = self._scaled(abs(factor), self.piece(term))
             if total is None:
-                total = _negative(size) if factor < 0 else size
+                total = negative(size) if factor < 0 else size
             else:
-                total = _binary("+" if factor > 0 else "-", total, size)
+                total = binary("+" if factor > 0 else "-", total, size)
         assert total is not None
         return total
 
     def _scaled(self, factor: Any, piece: Piece) -> Piece:
-        return piece if factor == 1 else _binary("*", _number(factor), piece)
+        return piece if factor == 1 else binary("*", number(factor), piece)
 
     def _each(self, node: Node) -> Piece:
         name = str(node.data)
@@ -213,26 +202,26 @@ class _Writer:
         if base is not None:
             inner, value = self.piece(base[0]), base[1]
             if value == -1:
-                return _binary("/", _number(1), inner)
+                return binary("/", number(1), inner)
             if value.denominator == 2 and value.numerator == 1:
                 if not base[0].rank and _only_numbers(base[0]):
                     # torch.sqrt takes tensors, and this is a number.
-                    return _binary("**", inner, _number(value))
-                return _applied(EACH["sqrt"], [inner])
-            return _binary("**", inner, _number(value))
+                    return binary("**", inner, number(value))
+                return applied(EACH["sqrt"], [inner])
+            return binary("**", inner, number(value))
         nodes = loose(self.graph, node.args)
         if name == "power":
-            return _binary("**", *map(self.piece, nodes))
+            return binary("**", *map(self.piece, nodes))
         args = self._pieces(EACH[name], nodes)
         if not node.rank and all(map(_only_numbers, node.args)):
-            args = [_as_tensor(arg) for arg in args]
-        return _applied(EACH[name], args)
+            args = [as_tensor(arg) for arg in args]
+        return applied(EACH[name], args)
 
     # -- products -----------------------------------------------------------------------------
 
     def _product(self, node: Node) -> Piece:
         coefficient, factors = parts(node)
-        lead = [_number(coefficient)] if coefficient != 1 else []
+        lead = [number(coefficient)] if coefficient != 1 else []
         below: list[Piece] = []
         tensors: list[Factor] = []
         for factor, spec in factors:
@@ -247,12 +236,12 @@ class _Writer:
         body = self._body(node, tensors)
         pieces = [*lead, *([body] if body is not None else [])]
         if not pieces:
-            pieces = [_number(1)]
+            pieces = [number(1)]
         found = pieces[0]
         for piece in pieces[1:]:
-            found = _binary("*", found, piece)
+            found = binary("*", found, piece)
         for piece in below:
-            found = _binary("/", found, piece)
+            found = binary("/", found, piece)
         return found
 
     def _body(self, node: Node, tensors: list[Factor]) -> Piece | None:
@@ -280,10 +269,10 @@ class _Writer:
         for node in nodes:
             base = exponent(node)
             if found is not None and base is not None and base[1] < 0:
-                found = _binary("/", found, self.piece(self.graph.power(base[0], -base[1])))
+                found = binary("/", found, self.piece(self.graph.power(base[0], -base[1])))
             else:
                 piece = self.piece(node)
-                found = piece if found is None else _binary("*", found, piece)
+                found = piece if found is None else binary("*", found, piece)
         assert found is not None
         return found
 
@@ -293,25 +282,25 @@ class _Writer:
         found: Piece | None = None
         for piece, spec in pieces:
             if rank == 2 and spec == (0,):
-                piece = _column(piece)
+                piece = column(piece)
             elif spec != whole[rank - len(spec) :]:
                 return None
-            found = piece if found is None else _binary("*", found, piece)
+            found = piece if found is None else binary("*", found, piece)
         return found
 
     def _alone(self, rank: int, piece: Piece, spec: Spec) -> Piece | None:
         """A transpose, a sum, a trace or a diagonal."""
         if spec == (1, 0) and rank == 2:
-            return _transposed(piece)
+            return transposed(piece)
         if spec == (0, 0):
-            return _applied(CALLS["tr" if rank == 0 else "diagonal"], [piece])
+            return applied(CALLS["tr" if rank == 0 else "diagonal"], [piece])
         kept = [index for index in spec if index < rank]
         if len(set(spec)) < len(spec) or kept != list(range(rank)):
             return None
         axes = tuple([axis for axis, index in enumerate(spec) if index >= rank])
         if not rank:
-            return _applied(CALLS["total"], [piece])
-        return _applied(CALLS["sum"], [piece], axes[0] if len(axes) == 1 else axes)
+            return applied(CALLS["total"], [piece])
+        return applied(CALLS["sum"], [piece], axes[0] if len(axes) == 1 else axes)
 
     def _matmul(self, rank: int, pieces: Sequence[tuple[Piece, Spec]]) -> Piece | None:
         for (a, left), (b, right) in (pieces, pieces[::-1]):
@@ -324,10 +313,10 @@ class _Writer:
             if outer != list(range(rank)):
                 continue
             if len(left) == 2 and left[0] == shared[0]:
-                a = _transposed(a)
+                a = transposed(a)
             if len(right) == 2 and right[1] == shared[0]:
-                b = _transposed(b)
-            return _binary("@", a, b)
+                b = transposed(b)
+            return binary("@", a, b)
         return None
 
     def _einsum(self, node: Node, pieces: Sequence[tuple[Piece, Spec]], unused: list[int]) -> Piece:
@@ -356,77 +345,3 @@ def _only_numbers(node: Node) -> bool:
     if node.kind not in ("add", "product", "each"):
         return False
     return not node.rank and all(map(_only_numbers, node.args))
-
-
-def _name(name: str) -> Piece:
-    return Piece(name, name, ATOM, lambda values: values[name])
-
-
-def _number(value: Any) -> Piece:
-    exact = tidy(value)
-    number = float(exact)
-    if exact.denominator == 1:
-        text, level = str(exact.numerator), ATOM if exact >= 0 else SIGN
-    elif is_decimal(exact):
-        text, level = repr(number), ATOM if exact >= 0 else SIGN
-    else:
-        text, level = f"{exact.numerator}/{exact.denominator}", PRODUCT
-        if Fraction(repr(number)) == exact:
-            text, level = repr(number), ATOM if exact >= 0 else SIGN
-    return Piece(text, text, level, lambda values: number)
-
-
-_RUN: dict[str, Callable[[Any, Any], Any]] = {
-    "+": np.add,
-    "-": np.subtract,
-    "*": np.multiply,
-    "/": np.divide,
-    "@": np.matmul,
-    "**": lambda x, y: np.asarray(x, float) ** y,
-}
-_LEVELS = {"+": SUM, "-": SUM, "*": PRODUCT, "/": PRODUCT, "@": PRODUCT, "**": POWER}
-
-
-def _binary(sign: str, left: Piece, right: Piece) -> Piece:
-    level, run = _LEVELS[sign], _RUN[sign]
-    first = left.inside(level + (sign == "**"))
-    second = right.inside(SIGN if sign == "**" else level + 1)
-    gap = "" if sign == "**" else " "
-    texts = [f"{a}{gap}{sign}{gap}{b}" for a, b in zip(first, second, strict=True)]
-    return Piece(texts[0], texts[1], level, lambda v: run(left.run(v), right.run(v)))
-
-
-def _negative(piece: Piece) -> Piece:
-    numpy, torch = piece.inside(SIGN)
-    return Piece(f"-{numpy}", f"-{torch}", SIGN, lambda v: -piece.run(v))
-
-
-def _transposed(piece: Piece) -> Piece:
-    numpy, torch = piece.inside(ATOM)
-    return Piece(f"{numpy}.T", f"{torch}.T", ATOM, lambda v: np.transpose(piece.run(v)))
-
-
-def _column(piece: Piece) -> Piece:
-    numpy, torch = piece.inside(ATOM)
-    run = piece.run
-    return Piece(f"{numpy}[:, None]", f"{torch}[:, None]", ATOM, lambda v: run(v)[:, None])
-
-
-def _as_tensor(piece: Piece) -> Piece:
-    """A Python number as something that PyTorch's functions take."""
-    return piece._replace(torch=f"torch.tensor({piece.torch})", level=ATOM)
-
-
-def _applied(row: Row, args: Sequence[Piece], axis: Any = None) -> Piece:
-    """A row of the table at its operands: {0} stands where commas end it, {A} where anything may."""
-    texts = []
-    for kind, template in enumerate((row.numpy, row.torch)):
-        names = {key: arg.inside(ATOM)[kind] for key, arg in zip("ABC", args, strict=False)}
-        plain = [arg[kind] for arg in args]
-        texts.append(template.format(*plain, **names, axis=axis, all=", ".join(map(str, plain))))
-    function = row.run
-    if axis is not None:
-        return Piece(
-            texts[0], texts[1], row.level, lambda v: function(*[a.run(v) for a in args], axis)
-        )
-    return Piece(texts[0], texts[1], row.level, lambda v: function(*[a.run(v) for a in args]))

@@ -157,6 +157,11 @@ def _log_softmax(x: Any, axis: Any) -> Any:
     return x - np.logaddexp.reduce(x, axis=axis, keepdims=True)
 
 
+def _hardmax(x: Any, axis: Any) -> Any:
+    chosen = x == np.max(x, axis=axis, keepdims=True)
+    return chosen / np.sum(chosen, axis=axis, keepdims=True)
+
+
 CALLS: dict[str, Row] = {
     "eye": Row("np.eye({0})", "torch.eye({0})", lambda n: np.eye(int(n))),
     "ones": Row(
@@ -183,6 +188,14 @@ CALLS: dict[str, Row] = {
         "np.exp({0} - np.logaddexp.reduce({0}, axis={axis}, keepdims=True))",
         "torch.exp({0} - torch.logsumexp({0}, dim={axis}, keepdim=True))",
         lambda x, k: np.exp(_log_softmax(x, k)),
+    ),
+    "hardmax": Row(
+        "({0} == np.max({0}, axis={axis}, keepdims=True))"
+        "/np.sum({0} == np.max({0}, axis={axis}, keepdims=True), axis={axis}, keepdims=True)",
+        "({0} == torch.amax({0}, dim={axis}, keepdim=True))"
+        "/torch.sum({0} == torch.amax({0}, dim={axis}, keepdim=True), dim={axis}, keepdim=True)",
+        _hardmax,
+        PRODUCT,
     ),
     "log_softmax": Row(
         "{0} - np.logaddexp.reduce({0}, axis={axis}, keepdims=True)",

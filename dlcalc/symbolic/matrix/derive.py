@@ -8,10 +8,12 @@ terms of its neighbours alone; put into one another they give the gradients.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from fractions import Fraction
 from typing import NamedTuple
 
-from dlcalc.symbolic.matrix.graph import Graph, Node, constant, is_free
+from dlcalc.symbolic.matrix.graph import Graph
+from dlcalc.symbolic.matrix.node import Node, constant, is_free
 from dlcalc.symbolic.matrix.reverse import between, contributions, seeded
 from dlcalc.symbolic.matrix.simplify import rebuilt, rewritten, simplified, tree_size
 
@@ -46,39 +48,54 @@ class Derivation:
 
     >>> g = Graph()
     >>> x = g.variable("x", ("n",))
-    >>> found = Derivation(g, g.each("tanh", g.scale(2, x)), [x], ["x"])
+    >>> found = Derivation(g, g.each("exp", g.each("tanh", x)), [x], ["x"])
     >>> [step.symbol.data for step in found.steps], [slope.rules for slope in found.slopes]
-    (['z1'], [('tanh',), ('product',)])
+    (['z1'], [('exp',), ('tanh',)])
     """
 
     def __init__(
-        self, graph: Graph, output: Node, wrt: Sequence[Node], taken: Iterable[str]
+        self,
+        graph: Graph,
+        output: Node,
+        wrt: Sequence[Node],
+        taken: Iterable[str],
+        share: Fraction | None = None,
+        prefixes: tuple[str, str] = ("z", "delta"),
+        labels: Mapping[Node, tuple[str, str]] | None = None,
     ) -> None:
-        """``taken`` are names that no step may have."""
+        """``taken`` are names that no step may have; ``share`` is for kinks.
+
+        ``prefixes`` begin the names of steps and of slopes. With ``labels``, names of nodes
+        and of the slopes by them, only those nodes are steps.
+        """
+        self._share = share
         self.graph = graph
         self.output = output
         self.wrt = tuple(dict.fromkeys(wrt))
         used = set(taken)
-        self._names = [_prefix(wish, used) for wish in ("z", "delta")]
+        self._names = [_prefix(wish, used) for wish in prefixes]
         #: What the variables that name steps and slopes stand for, in the order of making.
         self.meanings: dict[Node, Node] = {}
         self._symbols: dict[Node, Node] = {}
-        #: Multiples, transposes and broadcasts of steps, which have no names of their own.
-        self._views: set[Node] = set()
         self.steps: list[Step] = []
         self.slopes: list[Slope] = []
-        self._forward()
+        self._slope_names: list[str] = []
+        self._forward(labels)
         self._back()
 
-    def _forward(self) -> None:
+    def _forward(self, labels: Mapping[Node, tuple[str, str]] | None) -> None:
         graph, output = self.graph, self.output
         inner = between(output, set(self.wrt)) - {output, *self.wrt}
         for node in sorted(inner, key=lambda node: node.number):
-            if _is_view(node):
+            is_inner = _is_view(node) if labels is None else node not in labels
+            if is_inner:
                 self._symbols[node] = self._opened(node)
-                self._views.add(self._symbols[node])
                 continue
-            symbol = graph.variable(f"{self._names[0]}{len(self.steps) + 1}", node.shape)
+            number = len(self.steps) + 1
+            names = (f"{self._names[0]}{number}", f"{self._names[1]}{number}")
+            names = names if labels is None else labels[node]
+            self._slope_names.append(names[1])
+            symbol = graph.variable(names[0], node.shape)
             self.steps.append(Step(symbol, node, self._opened(node)))
             self._symbols[node] = symbol
             self.meanings[symbol] = self.steps[-1].meaning
@@ -94,14 +111,15 @@ class Derivation:
         graph = self.graph
         # Where a rule makes a step anew it is recognised: the sigmoid(z1) of a slope is z2.
         recognised = {step.meaning: step.symbol for step in self.steps if step.meaning.args}
-        alive = {*self.wrt, *self._symbols.values()}
+        ends = {*self.wrt, *[step.symbol for step in self.steps]}
         given: dict[Node, list[tuple[str, Node]]] = {}
-        work, seed = seeded(graph, self.output)
+        work, seed = seeded(graph, self.output, self._share)
 
         def spread(node: Node, adjoint: Node, title: str = "") -> None:
-            own, found = contributions(work, node, adjoint, alive)
+            own, found = contributions(work, node, adjoint, between(node, ends))
             for argument, part in found:
-                if argument in self._views:
+                if argument not in ends:
+                    # A transpose or a multiple, which has no name of its own.
                     spread(argument, part, title or own)
                     continue
                 part = rewritten(graph, part, recognised)
@@ -111,11 +129,11 @@ class Derivation:
             given[self.output] = [("variable", seed)]
         else:
             spread(self.body, seed)
-        for number, step in reversed(list(enumerate(self.steps, 1))):
+        for name, step in reversed(list(zip(self._slope_names, self.steps, strict=True))):
             if step.symbol not in given:
                 continue
             value, rules = self._total(given[step.symbol])
-            symbol = graph.variable(f"{self._names[1]}{number}", value.shape)
+            symbol = graph.variable(name, value.shape)
             self.slopes.append(Slope(symbol, step.symbol, step.node, value, rules))
             self.meanings[symbol] = value
             # A number, or another slope as it is, needs no second name.
@@ -130,24 +148,25 @@ class Derivation:
         value = self.graph.add([(1, part) for _, part in given])
         return simplified(self.graph, [value])[0], tuple(dict.fromkeys(t for t, _ in given))
 
-    def expanded(self, node: Node, kept: Iterable[Node] = ()) -> Node:
-        """A node with names replaced by what they stand for, save those that are kept."""
+    def expanded(self, nodes: Sequence[Node], kept: Iterable[Node] = ()) -> list[Node]:
+        """Nodes with names replaced by what they stand for, save those that are kept."""
         whole: dict[Node, Node] = {symbol: symbol for symbol in kept}
         for symbol, meaning in self.meanings.items():
             if symbol not in whole:
                 whole[symbol] = rewritten(self.graph, meaning, whole)
-        return rewritten(self.graph, node, whole)
+        return [rewritten(self.graph, node, whole) for node in nodes]
 
     def gradients(self) -> list[Node]:
         """The gradients in the expression's own letters, simplified together."""
-        found = [self.expanded(slope.meaning) for slope in self.slopes if slope.symbol is None]
-        return simplified(self.graph, found)
+        found = [slope.meaning for slope in self.slopes if slope.symbol is None]
+        return simplified(self.graph, self.expanded(found))
 
 
-def shared(derivation: Derivation, roots: Sequence[Node]) -> list[Node]:
+def shared(derivation: Derivation, roots: Sequence[Node], *, errors: bool = False) -> list[Node]:
     """The names of steps and slopes that some nodes use more than once, in the order of making.
 
-    What is short is not among them.
+    What is short is not among them. With ``errors`` the slopes by the arguments of functions
+    are, however often they are used: those that back-propagation calls errors.
     """
     counts: Counter[Node] = Counter()
     stack = list(roots)
@@ -162,12 +181,18 @@ def shared(derivation: Derivation, roots: Sequence[Node]) -> list[Node]:
             stack += node.args
             if node in derivation.meanings:
                 stack.append(node)
-    return [
+    users = [*[step.meaning for step in derivation.steps], derivation.body]
+    inner = {node for user in users if user.kind in ("each", "call") for node in user.args}
+    arguments = {slope.symbol for slope in derivation.slopes if slope.by in inner}
+    found = [
         symbol
         for symbol, meaning in derivation.meanings.items()
-        if counts[symbol] > 1
+        if counts[symbol] > (0 if errors and symbol in arguments else 1)
         and any(argument.rank for argument in meaning.args)
-        and tree_size(derivation.expanded(meaning)) > _SHORT
+    ]
+    wholes = derivation.expanded([derivation.meanings[symbol] for symbol in found])
+    return [
+        symbol for symbol, whole in zip(found, wholes, strict=True) if tree_size(whole) > _SHORT
     ]
 
 

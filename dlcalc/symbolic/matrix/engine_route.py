@@ -12,10 +12,21 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from dlcalc.expr.tree import Binary, Call, Expr, Name, Number, Transpose, variables, walk, written
+from dlcalc.expr.tree import (
+    Binary,
+    Call,
+    Expr,
+    Name,
+    Negative,
+    Number,
+    Transpose,
+    variables,
+    walk,
+    written,
+)
 from dlcalc.symbolic.matrix import check
 from dlcalc.symbolic.matrix.evaluate import Array, evaluate
-from dlcalc.symbolic.matrix.graph import Shape
+from dlcalc.symbolic.matrix.node import Shape
 
 #: Functions that are layers of the engine; some have a number as their second argument.
 _LAYERS = frozenset(
@@ -140,12 +151,13 @@ def _chain(expr: Expr, shapes: Mapping[str, Shape]) -> Chain | None:
         case Name(name) if name in shapes and len(shapes[name]) in (1, 2):
             return Chain((), expr, (), shapes[name][-1])
         case Call(function, (inner, *extra)) if function in _LAYERS:
-            if not all(isinstance(argument, Number) for argument in extra):
+            numbers = [argument.value for argument in extra if isinstance(argument, Number)]
+            if len(numbers) < len(extra):
                 return None
             chain = _chain(inner, shapes)
             if chain is None or not chain.layers:
                 return None
-            word = function if not extra else f"{function}:{float(extra[0].value)}"  # type: ignore[attr-defined]
+            word = f"{function}:{float(numbers[0])}" if numbers else function
             return chain._replace(layers=(*chain.layers, word))
         case Binary("+", product, Name(bias)):
             chain = _chain(product, shapes)
@@ -199,6 +211,6 @@ def _replaced(expr: Expr, part: Expr) -> Expr:
             return Binary(sign, _replaced(left, part), _replaced(right, part))
         case Transpose(operand):
             return Transpose(_replaced(operand, part))
-    if hasattr(expr, "operand") and not isinstance(expr, Name):
-        return type(expr)(_replaced(expr.operand, part))
+        case Negative(operand):
+            return Negative(_replaced(operand, part))
     return expr

@@ -85,16 +85,23 @@ def _above(x: Any, y: Any = 0.0) -> Any:
 
 
 def _abs(x: Any) -> Any:
+    # At the kink itself, where there is no derivative, the one that is agreed on: 0.
+    return np.where(np.real(x) < 0, -x, np.where(np.real(x) > 0, x, 0.0 * x))
+
+
+def _size(x: Any) -> Any:
+    """|x| for what is smooth at 0 all the same."""
     return np.where(np.real(x) < 0, -x, x)
 
 
 def _sigmoid(x: Any) -> Any:
-    small = np.exp(-_abs(x))
+    small = np.exp(-_size(x))
     return np.where(np.real(x) < 0, small, 1.0) / (1 + small)
 
 
 def _softplus(x: Any) -> Any:
-    return np.where(_above(x), x, 0.0 * x) + np.log1p(np.exp(-_abs(x)))
+    # log(1 + exp(-|x|)) and max(x, 0), both of the side on which 0 is counted.
+    return np.where(np.real(x) < 0, 0.0 * x, x) + np.log1p(np.exp(-_size(x)))
 
 
 def _relu(x: Any) -> Any:
@@ -128,27 +135,31 @@ def _gelu(x: Any) -> Any:
 
 
 def _hardtanh(x: Any) -> Any:
-    return np.where(_above(x, 1), 1.0, np.where(_above(-1, x), -1.0, x))
+    return np.where(np.real(x) >= 1, 1.0, np.where(np.real(x) <= -1, -1.0, x))
 
 
-def _chosen(x: Any, axis: int | None, index: Any) -> Any:
-    x = np.asarray(x)
-    if axis is None:
-        return x.reshape(-1)[index(np.real(x))]
-    place = np.expand_dims(index(np.real(x), axis=axis), axis)
-    return np.take_along_axis(x, place, axis).squeeze(axis)
+def _extreme(x: Any, axis: int | None, whole: Any) -> Any:
+    """The largest or least; where several are, their mean: each has an equal share in it."""
+    axes = tuple(range(np.ndim(x))) if axis is None else (axis,)
+    chosen = np.real(x) == whole(np.real(x), axis=axes, keepdims=True)
+    return np.sum(np.where(chosen, x, 0.0), axis=axes) / np.sum(chosen, axis=axes)
 
 
 def _max(x: Any, y: Any = None, axis: int | None = None) -> Any:
     if y is None:
-        return _chosen(x, axis, np.argmax)
-    return np.where(_above(y, x), y, x)
+        return _extreme(x, axis, np.max)
+    return np.where(_above(x, y), x, np.where(_above(y, x), y, (x + y) / 2))
 
 
 def _min(x: Any, y: Any = None, axis: int | None = None) -> Any:
     if y is None:
-        return _chosen(x, axis, np.argmin)
-    return np.where(_above(x, y), y, x)
+        return _extreme(x, axis, np.min)
+    return np.where(_above(x, y), y, np.where(_above(y, x), x, (x + y) / 2))
+
+
+def _hardmax(x: Any, axis: int = -1) -> Any:
+    chosen = np.real(x) == np.max(np.real(x), axis, keepdims=True)
+    return chosen / np.sum(chosen, axis, keepdims=True)
 
 
 def _logsumexp(x: Any, axis: int | None = None) -> Any:
@@ -183,7 +194,7 @@ def _huber(x: Any, y: Any, delta: Any = 1.0) -> Any:
     if np.any(np.real(delta) <= 0):
         # A loss with a negative threshold means nothing.
         return np.nan
-    size = _abs(x - y)
+    size = _size(x - y)
     return np.mean(np.where(_above(size, delta), delta * (size - delta / 2), size * size / 2))
 
 
@@ -221,6 +232,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "mean": np.mean,
     "logsumexp": _logsumexp,
     "softmax": _softmax,
+    "hardmax": _hardmax,
     "log_softmax": _log_softmax,
     "norm": _norm,
     "norm1": lambda x: np.sum(_abs(x)),

@@ -12,18 +12,9 @@ from collections.abc import Iterable
 from fractions import Fraction
 
 from dlcalc.expr.tree import Binary, Call, Expr, Name, Negative, Number, Subscript
-from dlcalc.symbolic.matrix.graph import (
-    Graph,
-    Node,
-    Size,
-    Spec,
-    exponent,
-    is_decimal,
-    parts,
-    terms,
-    tidy,
-)
-from dlcalc.symbolic.matrix.graph import Number as Rational
+from dlcalc.symbolic.matrix.graph import Graph
+from dlcalc.symbolic.matrix.node import Node, Size, Spec, exponent, is_decimal, parts, terms, tidy
+from dlcalc.symbolic.matrix.node import Number as Rational
 from dlcalc.symbolic.matrix.read import Reader
 from dlcalc.symbolic.matrix.rules import MEANINGS, meaning
 
@@ -80,6 +71,8 @@ class IndexWriter:
                 return Name(str(node.data))
             case "pi":
                 return Name("pi")
+            case "delta" if at[0] == at[1]:
+                return Number(Fraction(1))
             case "delta":
                 return Name(f"[{at[0]} == {at[1]}]")
             case "add":
@@ -97,7 +90,7 @@ class IndexWriter:
             for factor, term in given:
                 if (factor > 0) != positive:
                     continue
-                part = _times(abs(factor), [], [], self.expr(term, at, scope))
+                part = _times(factor if factor > 0 else -factor, [], [], self.expr(term, at, scope))
                 if total is None:
                     total = part if positive else Negative(part)
                 else:
@@ -153,7 +146,7 @@ class IndexWriter:
     # -- functions of more than one entry -----------------------------------------------------
 
     def _call(self, node: Node, at: Indices, scope: Indices) -> Expr:
-        name, axes = node.data  # type: ignore[misc]
+        name, axes = node.data
         argument = node.args[0]
         if name in ("inv", "det", "logdet"):
             whole = f"{name}({self._whole(argument)})"
@@ -171,6 +164,8 @@ class IndexWriter:
                 Call("exp", (self.expr(argument, at, scope),)),
                 self._reduced("sum", argument, axes, at, scope, is_exp=True),
             )
+        if name == "hardmax":
+            return self._hardmax(argument, axes, at, scope)
         # Reductions: the axes that are left have the letters of the node.
         left = iter(at)
         places = tuple(["" if axis in axes else next(left) for axis in range(argument.rank)])
@@ -194,6 +189,20 @@ class IndexWriter:
         places = tuple([renamed.get(axis, letter) for axis, letter in enumerate(at)])
         inner = self.expr(argument, places, (*scope, *fresh))
         return Call(f"{name}_{''.join(fresh)}", (Call("exp", (inner,)) if is_exp else inner,))
+
+    def _hardmax(self, argument: Node, axes: Spec, at: Indices, scope: Indices) -> Expr:
+        """1 where the entry is the largest, over how many are."""
+
+        def chosen(places: Indices, around: Indices) -> Expr:
+            entry = self.expr(argument, places, around)
+            top = self._reduced("max", argument, axes, places, around)
+            return Call("heaviside", (Binary("-", entry, top), Number(Fraction(1))))
+
+        fresh = self.indices(tuple([argument.shape[axis] for axis in axes]), scope)
+        renamed = dict(zip(axes, fresh, strict=True))
+        places = tuple([renamed.get(axis, letter) for axis, letter in enumerate(at)])
+        count = Call(f"sum_{''.join(fresh)}", (chosen(places, (*scope, *fresh)),))
+        return Binary("/", chosen(at, scope), count)
 
     def _log_softmax(self, argument: Node, axes: Spec, at: Indices, scope: Indices) -> Expr:
         total = self._reduced("sum", argument, axes, at, scope, is_exp=True)
@@ -220,6 +229,7 @@ class IndexWriter:
 def _times(coefficient: Rational, above: list[Expr], below: list[Expr], body: Expr | None) -> Expr:
     """A product of factors over others, with a number in front."""
     value = tidy(coefficient)
+    above = [factor for factor in above if factor != Number(Fraction(1))]
     factors = [*above, *([body] if body is not None else [])]
     if is_decimal(value):
         factors.insert(0, Number(abs(value)))

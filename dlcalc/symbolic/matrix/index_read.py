@@ -19,6 +19,7 @@ from dlcalc.symbolic.matrix.evaluate import FUNCTIONS, Array, power
 
 _REDUCTION = re.compile(r"(sum|max|min)_((?:[a-z][0-9]*)+)")
 _INDEX = re.compile(r"[a-z][0-9]*")
+_REDUCE: dict[str, Callable[..., Any]] = {"sum": np.sum, "max": np.max, "min": np.min}
 _ARITHMETIC: dict[type, Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
@@ -92,16 +93,15 @@ class _Entries:
         shape = [1] * len(scope) + [self.sides[letter] for letter in letters]
         wide = np.broadcast_to(inner, np.broadcast_shapes(np.shape(inner), shape))
         axes = tuple(range(len(scope), len(scope) + len(letters)))
-        return {"sum": np.sum, "max": np.max, "min": np.min}[reduction[1]](wide, axis=axes)
+        return _REDUCE[reduction[1]](wide, axis=axes)
 
     def _laid(self, tensor: Array, letters: tuple[str, ...], scope: tuple[str, ...]) -> Array:
         """A tensor along the axes of its letters, once for a letter that it has twice."""
         numbers = [scope.index(letter) for letter in letters]
         kept = sorted(set(numbers))
-        found = np.einsum(tensor, numbers, kept)
-        return found.reshape(
-            [self.sides[scope[axis]] if axis in kept else 1 for axis in range(len(scope))]
-        )
+        found = np.asarray(np.einsum(tensor, numbers, kept))
+        axes = range(len(scope))
+        return found.reshape([self.sides[scope[k]] if k in kept else 1 for k in axes])
 
 
 def _letters(places: ast.expr) -> tuple[str, ...]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from fractions import Fraction
 
 from dlcalc.expr.tree import Binary, Call, Expr, Name, Negative, Number, Transpose
 from dlcalc.symbolic.matrix.chain import Chain, NoMatrixForm, contracted, divided, multiplied
-from dlcalc.symbolic.matrix.graph import (
-    Graph,
+from dlcalc.symbolic.matrix.graph import Graph
+from dlcalc.symbolic.matrix.node import (
+    Factor,
     Node,
     Size,
     Spec,
@@ -19,11 +20,20 @@ from dlcalc.symbolic.matrix.graph import (
     terms,
     tidy,
 )
-from dlcalc.symbolic.matrix.graph import Number as Rational
+from dlcalc.symbolic.matrix.node import Number as Rational
 from dlcalc.symbolic.matrix.read import Reader
 from dlcalc.symbolic.matrix.rules import MEANINGS, meaning
 
 _DROPPED = {("leaky_relu", Fraction(1, 100)), ("elu", Fraction(1))}
+
+
+def _along_all(name: str, arg: Expr) -> Expr:
+    """Along all axes at once, in functions that the language has."""
+    if name == "hardmax":
+        chosen = Call("heaviside", (Binary("-", arg, Call("max", (arg,))), Number(Fraction(1))))
+        return divided(chosen, Call("sum", (chosen,)))
+    inner = Binary("-", arg, Call("logsumexp", (arg,)))
+    return inner if name == "log_softmax" else Call("exp", (inner,))
 
 
 class Writer:
@@ -78,7 +88,7 @@ class Writer:
         written = [self.expr(term) for term in nodes] if is_unit else self._loose(nodes)
         total: Expr | None = None
         for (factor, _), term in zip(ordered, written, strict=True):
-            size = _scaled(abs(factor), term)
+            size = _scaled(factor if factor > 0 else -factor, term)
             if total is None:
                 total = _negative(size) if factor < 0 else size
             else:
@@ -123,20 +133,17 @@ class Writer:
         return Binary("**", self.expr(base), Number(Fraction(value)))
 
     def _call(self, node: Node) -> Expr:
-        name, axes = node.data  # type: ignore[misc]
+        name, axes = node.data
         args = tuple([self.expr(argument) for argument in node.args])
         rank = node.args[0].rank
         if not axes or name == "cross_entropy":
             return Call(name, args)
-        if name in ("softmax", "log_softmax"):
+        if name in ("softmax", "log_softmax", "hardmax"):
             if len(axes) == 1:
                 return Call(name, args, None if axes[0] == rank - 1 else axes[0])
-            # Along all axes at once: there is no such softmax in the language.
-            whole = Call("logsumexp", args)
             if len(axes) < rank:
                 raise NoMatrixForm(node)
-            inner = Binary("-", args[0], whole)
-            return inner if name == "log_softmax" else Call("exp", (inner,))
+            return _along_all(name, args[0])
         if len(axes) == rank:
             return Call(name, args)
         if len(axes) > 1:
@@ -156,6 +163,7 @@ class Writer:
         divisors: list[Expr] = []
         chains: list[Chain] = []
         ties: list[Spec] = []
+        tensors = [pair for pair in factors if pair[1] and pair[0].kind != "delta"]
         for factor, spec in factors:
             base = exponent(factor)
             below = base is not None and base[1] < 0 and factor not in self.names
@@ -172,13 +180,43 @@ class Writer:
                 chains.append(Chain.of([self.expr(factor)], [], spec, symmetric))
             else:
                 scalars.append(self.expr(factor))
-        if len(chains) == 1 and not ties and divisors:
-            mean = _mean(node, chains[0], divisors, self.expr)
-            if mean is not None:
-                return _assembled(coefficient, scalars, divisors, mean)
+        if divisors:
+            if len(chains) == 1 and not ties and len(factors) > len(divisors):
+                mean = self._mean(tensors[0], node.rank, divisors)
+                if mean is not None:
+                    return _assembled(coefficient, scalars, divisors, mean)
+            for place, (factor, _) in enumerate(tensors):
+                mean = self._mean_of(factor, divisors)
+                if mean is not None:
+                    chains[place] = Chain.of([mean], [], chains[place].spec)
         body, more = contracted(node, chains, ties)
         scalars += more
         return _assembled(coefficient, scalars, divisors, body)
+
+    def _mean_of(self, node: Node, divisors: list[Expr]) -> Expr | None:
+        """A factor that is a sum over axes, as a mean; see `_mean`."""
+        coefficient, factors = parts(node)
+        if node in self.names or node.kind != "product" or coefficient != 1 or len(factors) != 1:
+            return None
+        return self._mean(factors[0], node.rank, divisors)
+
+    def _mean(self, factor: Factor, rank: int, divisors: list[Expr]) -> Expr | None:
+        """A sum over axes as a mean, if it is divided by their sizes; they are taken out then."""
+        node, spec = factor
+        summed = [axis for axis, index in enumerate(spec) if index >= rank]
+        kept = [index for index in spec if index < rank]
+        if kept != list(range(rank)) or len(set(spec)) < len(spec):
+            return None
+        if not summed or 1 < len(summed) < node.rank:
+            return None
+        left = list(divisors)
+        for axis in summed:
+            size = _size(node.shape[axis])
+            if size not in left:
+                return None
+            left.remove(size)
+        divisors[:] = left
+        return Call("mean", (self.expr(node),), summed[0] if len(summed) < node.rank else None)
 
 
 def _has_delta(node: Node) -> bool:
@@ -197,7 +235,7 @@ def _narrow(graph: Graph, node: Node) -> Node:
     """A node without the leading axes that it does not vary along."""
     if node.kind != "product":
         return node
-    used = {index for spec in node.data[1] for index in spec}  # type: ignore[index]
+    used = {index for spec in node.data[1] for index in spec}
     first = min([axis for axis in range(node.rank) if axis in used], default=node.rank)
     return graph.narrowed(node, tuple(range(first, node.rank))) if first else node
 
@@ -206,40 +244,11 @@ def _sum_of_squares(node: Node) -> Node | None:
     """Of what a node is the sum of all squares, or None."""
     if node.kind != "product" or node.rank or len(node.args) != 1:
         return None
-    coefficient, specs = node.data  # type: ignore[misc]
+    coefficient, specs = node.data
     base = exponent(node.args[0])
     if coefficient != 1 or base is None or base[1] != 2 or len(set(specs[0])) < len(specs[0]):
         return None
     return base[0] if base[0].rank else None
-
-
-def _mean(
-    node: Node, chain: Chain, divisors: list[Expr], expr: Callable[[Node], Expr]
-) -> Expr | None:
-    """A sum over axes as a mean, if it is divided by their sizes; they are taken out then."""
-    (factor,) = [argument for argument in node.args if argument.rank]
-    spec = chain.spec
-    if factor.kind == "product" and spec == tuple(range(node.rank)):
-        # The sum is a node of its own.
-        coefficient, factors = parts(factor)
-        if coefficient != 1 or len(factors) != 1:
-            return None
-        factor, spec = factors[0]
-    summed = [axis for axis, index in enumerate(spec) if index >= node.rank]
-    kept = [index for index in spec if index < node.rank]
-    if kept != list(range(node.rank)) or len(set(spec)) < len(spec):
-        return None
-    if not summed or 1 < len(summed) < factor.rank:
-        return None
-    sizes = [_size(factor.shape[axis]) for axis in summed]
-    left = list(divisors)
-    for size in sizes:
-        if size not in left:
-            return None
-        left.remove(size)
-    divisors[:] = left
-    axis = summed[0] if len(summed) < factor.rank else None
-    return Call("mean", (expr(factor),), axis)
 
 
 def _size(size: Size) -> Expr:
@@ -271,7 +280,9 @@ def _assembled(
         whole = Binary("*", whole, factor)
     if value.denominator != 1 and not is_decimal(value):
         divisors = [Number(Fraction(value.denominator)), *divisors]
-    if divisors:
+    if divisors and isinstance(whole, Binary) and whole.operator == "/":
+        whole = divided(whole.left, multiplied([whole.right, *divisors]))
+    elif divisors:
         whole = divided(whole, multiplied(divisors))
     return _negative(whole) if value < 0 else whole
 

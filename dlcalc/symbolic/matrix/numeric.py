@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import prod
 from typing import Any
 
 import numpy as np
 
 from dlcalc.symbolic.matrix.evaluate import FUNCTIONS, Array, power
-from dlcalc.symbolic.matrix.graph import Node, Size
+from dlcalc.symbolic.matrix.node import Node, Size, Spec
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 #: Steps of a loop over all indices of a product, from which on its order is planned.
@@ -51,15 +52,15 @@ class Values:
     def _value(self, node: Node, args: list[Any]) -> Any:
         match node.kind:
             case "variable" | "size":
-                return self.values[node.data]  # type: ignore[index]
+                return self.values[node.data]
             case "pi":
                 return np.pi
             case "delta":
                 return np.eye(self.side(node.shape[0]))
             case "add":
-                factors: tuple[Any, ...] = node.data  # type: ignore[assignment]
+                factors: tuple[Any, ...] = node.data
                 pairs = zip(factors, args, strict=True)
-                return sum(float(factor) * value for factor, value in pairs)
+                return sum(v if factor == 1 else float(factor) * v for factor, v in pairs)
             case "product":
                 return self._product(node, args)
             case "each":
@@ -67,7 +68,7 @@ class Values:
         return self._call(node, args)
 
     def _product(self, node: Node, args: list[Any]) -> Any:
-        coefficient, specs = node.data  # type: ignore[misc]
+        coefficient, specs = node.data
         shape = [self.side(size) for size in node.shape]
         if not args:
             return np.full(shape, float(coefficient))
@@ -75,19 +76,16 @@ class Values:
         out = [axis for axis in range(node.rank) if axis in used]
         text = ",".join("".join(_LETTERS[i] for i in spec) for spec in specs)
         text += "->" + "".join(_LETTERS[i] for i in out)
-        sides = {
-            i: n for spec, a in zip(specs, args, strict=True) for i, n in zip(spec, np.shape(a))
-        }
-        steps = float(np.prod([float(side) for side in sides.values()]))
-        found = np.einsum(text, *args, optimize=len(args) > 2 and steps > _PLANNED)
-        found = float(coefficient) * found
+        found = np.einsum(text, *args, optimize=len(args) > 2 and _steps(specs, args) > _PLANNED)
+        if coefficient != 1:
+            found = float(coefficient) * found
         if len(out) < node.rank:
             wide = [shape[axis] if axis in used else 1 for axis in range(node.rank)]
             found = np.broadcast_to(np.reshape(found, wide), shape)
         return found
 
     def _call(self, node: Node, args: list[Any]) -> Any:
-        name, axes = node.data  # type: ignore[misc]
+        name, axes = node.data
         if not axes or name == "cross_entropy":
             return FUNCTIONS[name](*args)
         x = args[0]
@@ -102,6 +100,14 @@ class Values:
         order = [*kept, *axes]
         turned = np.reshape(found, [np.shape(x)[axis] for axis in order])
         return np.transpose(turned, np.argsort(order))
+
+
+def _steps(specs: tuple[Spec, ...], args: list[Any]) -> int:
+    """How many terms a product has if it is summed up in one loop."""
+    sides: dict[int, int] = {}
+    for spec, value in zip(specs, args, strict=True):
+        sides.update(zip(spec, np.shape(value), strict=True))
+    return prod(sides.values())
 
 
 def _each(name: str, args: list[Any]) -> Any:

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from fractions import Fraction
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from dlcalc.errors import InputError, abridged, nearest
-from dlcalc.expr.tree import Expr, Name, Subscript, variables, walk
+from dlcalc.expr.tree import Call, Expr, Name, Number, Subscript, variables, walk
 from dlcalc.symbolic.matrix import check
+from dlcalc.symbolic.matrix.chance import Random
 from dlcalc.symbolic.matrix.derive import Derivation
 from dlcalc.symbolic.matrix.evaluate import Array, evaluate
-from dlcalc.symbolic.matrix.graph import Graph, Node, Shape
+from dlcalc.symbolic.matrix.graph import Graph
+from dlcalc.symbolic.matrix.node import Node, Shape
 from dlcalc.symbolic.matrix.numeric import Values
-from dlcalc.symbolic.matrix.points import Point, draw
+from dlcalc.symbolic.matrix.points import Kinds, Point, TooLarge, Tools, draw
 from dlcalc.symbolic.matrix.read import Reader
-from dlcalc.symbolic.matrix.shapes import letters, shown
+from dlcalc.symbolic.matrix.shapes import generic, letters, shown
+from dlcalc.symbolic.scalar.rules import SHARES
 
 #: Points at which a gradient is checked; only at the first entry by entry.
 POINTS = 3
@@ -39,11 +43,17 @@ class Problem:
         *,
         symmetric: Sequence[str] = (),
         vector: str = "",
+        at_kink: str = "",
     ) -> None:
         self.expr = expr
         self.notes: list[str] = []
-        self.letters = letters(dict(shapes))
-        self.shapes = self._all_shapes(expr, shapes)
+        self.at_kink = at_kink
+        self._share = Fraction(SHARES[at_kink]) if at_kink else None
+        given = [node.value for node in walk(expr) if isinstance(node, Number)]
+        numbers = {int(value) for value in given if value.denominator == 1}
+        shapes = generic(shapes, numbers)
+        self.letters = letters(shapes)
+        self.shapes = self._all_shapes(expr, shapes, vector)
         self.wrt = tuple(self._known(name) for name in dict.fromkeys(wrt)) or self._own(expr)
         if vector:
             self._take_vector(vector)
@@ -59,12 +69,14 @@ class Problem:
             self.nodes[letter] = self.graph.size(letter)
         self.reader = Reader(self.graph, self.nodes, frozenset(self.wrt))
         self.output = self.reader.node(expr)
+        #: Nodes that must be defined at a point, beside the expression itself.
+        self.watched: list[Node] = []
         #: How the output is called.
         self.letter = next(name for name in ("L", "f", "F", "out") if name not in self.nodes)
         if self.output.rank:
             self.letter = next(name for name in ("f", "F", "out") if name not in self.nodes)
 
-    def _all_shapes(self, expr: Expr, shapes: Mapping[str, Shape]) -> dict[str, Shape]:
+    def _all_shapes(self, expr: Expr, shapes: Mapping[str, Shape], vector: str) -> dict[str, Shape]:
         given = dict(shapes)
         used = [node for node in walk(expr) if isinstance(node, Name | Subscript)]
         for node in used:
@@ -77,7 +89,8 @@ class Problem:
         names = variables(expr)
         scalars = [n for n in names if n not in given and n not in self.letters]
         for name in scalars:
-            close = nearest(name, [other for other in given if other not in names])
+            others = {other.lower(): other for other in given if other not in names}
+            close = others.get(name.lower()) or others.get(nearest(name, others))
             if close:
                 raise InputError(
                     f"{abridged(name)} has no shape, and --shape names {close}, which is not there",
@@ -87,7 +100,7 @@ class Problem:
         if scalars:
             are = "is taken as a number" if len(scalars) == 1 else "are taken as numbers"
             self.notes.append(f"{', '.join(scalars)} {are}; --shape gives letters other shapes")
-        unused = [name for name in shapes if name not in names]
+        unused = [name for name in shapes if name not in (*names, vector)]
         if unused:
             self.notes.append(f"{', '.join(unused)} of --shape does not occur")
         return {name: given[name] for name in (*shapes, *scalars) if name not in unused}
@@ -136,7 +149,10 @@ class Problem:
     ) -> Derivation:
         """The gradients of the expression, or of another node of the graph."""
         by = [self.nodes[name] for name in (self.wrt if wrt is None else wrt)]
-        return Derivation(self.graph, output or self.output, by, self.nodes)
+        # A gradient's own steps are not those of the expression.
+        prefixes = ("z", "delta") if output is None else ("u", "eta")
+        whole = output or self.output
+        return Derivation(self.graph, whole, by, self.nodes, self._share, prefixes)
 
     # -- numbers ------------------------------------------------------------------------------
 
@@ -147,22 +163,60 @@ class Problem:
     @cached_property
     def points(self) -> list[Point]:
         """Random points at which the expression is defined."""
-        found = []
-        for seed in range(POINTS):
-            point = draw(self.shapes, self.reader.targets, self.letters, self._tried, seed)
-            for name in self.symmetric:
-                matrix = point.variables[name]
-                point.variables[name] = (matrix + matrix.T) / 2
-            found.append(point)
-        return found
+        return [self._drawn(seed, {}) for seed in range(POINTS)]
+
+    def point_at_size(self) -> Point | None:
+        """A random point at the sizes that are numbers, None if they are too large."""
+        given = {letter: int(letter) for letter in self.letters if letter.isdigit()}
+        try:
+            return self._drawn(POINTS, given)
+        except TooLarge:
+            return None
+
+    def _drawn(self, seed: int, given: Mapping[str, int]) -> Point:
+        reader = self.reader
+        kinds = Kinds(reader.targets, reader.odds, self.symmetric)
+        tools = Tools(self._tried, self._blamed)
+        return draw(self.shapes, kinds, self.letters, tools, seed, given)
+
+    def _blamed(self, point: Point) -> InputError:
+        """What is undefined at a point: the innermost part that has no finite value there."""
+        mend = (
+            "A logarithm or a root may be of what is never positive, an inverse of what has none."
+        )
+        parts = list(walk(self.expr))
+        for part in reversed(parts):
+            shown = abridged(str(part))
+            try:
+                found = evaluate(part, point.values)
+            except np.linalg.LinAlgError:
+                found = np.nan
+            if not np.all(np.isfinite(found)):
+                rule = f"{shown} has no finite value at any point that was tried"
+                return InputError(rule, place=part.place, mend=mend)
+        for part in reversed(parts):
+            if isinstance(part, Call) and part.function in ("inv", "det", "logdet"):
+                rule = (
+                    f"{abridged(str(part))} is of a singular matrix at all points that were tried"
+                )
+                return InputError(rule, place=part.place, mend=mend)
+        return InputError(
+            "the derivative has no finite value at any point that was tried",
+            place=self.expr.place,
+            mend=mend,
+        )
 
     def _tried(self, values: Mapping[str, Any]) -> Any:
         """The value and all that goes into it, in one row: all must be finite."""
         whole = self.value(values)
+        # What is too large to be moved off the real axis is no point either.
+        imaginary = {name: np.asarray(values[name]) * (1 + 1e-30j) for name in self.wrt}
+        slopes = self.value({**values, **imaginary})
         work = Values(values)
-        work.of(self.output)
+        for node in (self.output, *self.watched):
+            work.of(node)
         inner = [np.ravel(part) for part in work.known.values()]
-        return np.concatenate([np.ravel(whole), *inner])
+        return np.concatenate([np.ravel(whole), np.ravel(np.imag(slopes)), *inner])
 
     def reading_error(self) -> float:
         """How far the graph's value is from that of the typed expression."""
@@ -173,7 +227,7 @@ class Problem:
 
     def first_error(self, name: str, formula: Sequence[Array]) -> float:
         """How far a formula, evaluated at the points, is from the derivative by a variable."""
-        random = np.random.default_rng(1)
+        random = Random(1)
         return max(
             check.first_error(
                 self.value, point.values, name, value, random, few=24 if not number else 0
@@ -183,7 +237,7 @@ class Problem:
 
     def second_error(self, names: tuple[str, str], formula: Sequence[Array]) -> float:
         """The same for a second derivative; at the first point only."""
-        random = np.random.default_rng(1)
+        random = Random(1)
         return check.second_error(self.value, self.points[0].values, names, formula[0], random)
 
     def engine_error(self, formulas: Mapping[str, Array]) -> tuple[float, list[str]] | None:
@@ -205,17 +259,20 @@ class Problem:
     def difference_error(self, name: str, formula: Array) -> float:
         """How far a formula is from central differences of real numbers, in one direction."""
         values = self.points[0].values
-        direction = np.random.default_rng(3).uniform(-1.0, 1.0, np.shape(values[name]))
+        direction = Random(3).uniform(-1.0, 1.0, np.shape(values[name]))
         expected = check.difference(self.value, values, name, direction)
         return check.error(check.applied(formula, direction), expected, 1e-3)
 
     def product_error(self, name: str, vector: str, formula: Sequence[Array]) -> float:
         """The same for the Hessian times a vector."""
-        random = np.random.default_rng(1)
+        random = Random(1)
         values = self.points[0].values
-        pairs = []
-        for direction in check.directions(np.shape(values[name]), random, 6):
-            found = check.applied(formula[0], direction)
-            expected = check.second(self.value, values, (name, name), direction, values[vector])
-            pairs.append((found, expected))
-        return check.joint(pairs, 1e-4)
+        ways = list(check.directions(np.shape(values[name]), random, 6))
+        names = (name, name)
+        return check.steepest(
+            [check.applied(formula[0], way) for way in ways],
+            lambda step: [
+                check.second(self.value, values, names, way, values[vector], step) for way in ways
+            ],
+            1e-4,
+        )

@@ -6,47 +6,16 @@ from collections.abc import Callable, Mapping
 from fractions import Fraction
 
 from dlcalc.errors import InputError, abridged
+from dlcalc.expr.functions import FUNCTIONS
 from dlcalc.expr.tree import Binary, Call, Expr, Name, Negative, Number, Subscript, Transpose
-from dlcalc.symbolic.matrix.graph import Factor, Graph, Node, Shape, Size, Spec, constant
+from dlcalc.symbolic.matrix.graph import Graph
+from dlcalc.symbolic.matrix.node import Factor, Node, Shape, Size, Spec, constant
 from dlcalc.symbolic.matrix.rules import derivative
 from dlcalc.symbolic.matrix.shapes import shown
+from dlcalc.symbolic.scalar.rules import DEFAULTS
 
-#: Arguments that may be left out.
-_DEFAULTS: dict[str, Fraction] = {
-    "leaky_relu": Fraction(1, 100),
-    "elu": Fraction(1),
-    "heaviside": Fraction(1, 2),
-}
-#: Functions of one argument or more that work element by element, as they are.
-_EACH = frozenset(
-    [
-        "exp",
-        "log",
-        "log1p",
-        "expm1",
-        "abs",
-        "sign",
-        "sin",
-        "cos",
-        "tan",
-        "sinh",
-        "cosh",
-        "tanh",
-        "sigmoid",
-        "relu",
-        "leaky_relu",
-        "prelu",
-        "elu",
-        "selu",
-        "gelu",
-        "silu",
-        "softplus",
-        "softsign",
-        "hardtanh",
-        "erf",
-        "heaviside",
-    ]
-)
+#: Functions along an axis that keep it.
+_KEEPING = frozenset(("softmax", "log_softmax", "hardmax"))
 
 
 class Reader:
@@ -65,6 +34,8 @@ class Reader:
         self.by = by
         #: Variables that are targets of cross_entropy, and so sum to 1 along the last axis.
         self.targets: set[str] = set()
+        #: Variables that are targets of bce, usually between 0 and 1.
+        self.odds: set[str] = set()
         self._known: dict[Expr, Node] = {}
 
     def node(self, expr: Expr) -> Node:
@@ -177,10 +148,13 @@ class Reader:
         first, second = left[1], right[1]
         for operand, node in (left, right):
             if not node.rank:
+                name = abridged(str(operand))
+                is_letter = isinstance(operand, Name) and operand.name in self.names
+                advice = f"Give {name} a shape with --shape, or w" if is_letter else "W"
                 raise InputError(
-                    f"@ multiplies matrices and vectors, and {abridged(str(operand))} is a number",
+                    f"@ multiplies matrices and vectors, and {name} is a number",
                     place=expr.place,
-                    mend="Write * for a product with a number, and --shape for the other shapes.",
+                    mend=f"{advice}rite * for a product with a number.",
                 )
         inner, outer = first.shape[-1], second.shape[-2 if second.rank > 1 else 0]
         if inner != outer:
@@ -218,20 +192,21 @@ class Reader:
         if function in ("eye", "ones"):
             return self._filled(function, arguments)
         operands = [(argument, self.node(argument)) for argument in arguments]
-        if function in _DEFAULTS and len(operands) == 1:
-            default = Number(_DEFAULTS[function])
+        if function in DEFAULTS and len(operands) == 1:
+            default = Number(Fraction(DEFAULTS[function]))
             operands.append((default, self.node(default)))
-        if function == "heaviside" and constant(operands[1][1]) is None:
+        is_jump = function == "heaviside"
+        if is_jump and constant(operands[1][1]) is None:
             rule = "the second argument of heaviside, its value at 0, is a number"
             raise InputError(rule, place=expr.place)
-        if function in _EACH:
+        if function == "sqrt":
+            return self.graph.power(operands[0][1], Fraction(1, 2))
+        if FUNCTIONS[function].kind == "each":
             name = "leaky_relu" if function == "prelu" else function
             return self.graph.each(name, *self._aligned(expr, *operands))
         if function in ("max", "min") and len(operands) == 2:
             return self.graph.each(function, *self._aligned(expr, *operands))
-        if function == "sqrt":
-            return self.graph.power(operands[0][1], Fraction(1, 2))
-        if function in ("sum", "mean", "logsumexp", "softmax", "log_softmax", "max", "min"):
+        if function in ("sum", "mean", "logsumexp", "max", "min") or function in _KEEPING:
             return self._reduction(expr, function, operands[0][1], axis)
         if function in _LOSSES:
             return self._loss(expr, function, operands)
@@ -245,6 +220,8 @@ class Reader:
 
     def _size(self, function: str, expr: Expr) -> Size:
         match expr:
+            case Number(value) if str(value) in self.names:
+                return str(value)
             case Number(value) if value.denominator == 1 and value > 0:
                 return int(value)
             case Name(name) if name in self.names and self.names[name].kind == "size":
@@ -252,7 +229,7 @@ class Reader:
         raise InputError(
             f"{function} takes sizes, and {abridged(str(expr))} is none",
             place=expr.place,
-            mend="A size is a whole number, or a letter that --shape uses.",
+            mend="A size is a whole number, or a letter that occurs in --shape.",
         )
 
     def _axes(self, expr: Expr, node: Node, axis: int | None, last: bool) -> Spec:
@@ -266,8 +243,8 @@ class Reader:
 
     def _reduction(self, expr: Expr, function: str, node: Node, axis: int | None) -> Node:
         graph = self.graph
-        axes = self._axes(expr, node, axis, function.endswith("softmax"))
-        if function.endswith("softmax"):
+        axes = self._axes(expr, node, axis, function in _KEEPING)
+        if function in _KEEPING:
             if not node.rank:
                 raise InputError(f"{function} is of a vector or matrix", place=expr.place)
             return graph.call(function, (node,), axes, node.shape)
@@ -289,9 +266,11 @@ class Reader:
         graph = self.graph
         if function == "cross_entropy":
             return self._cross_entropy(expr, *operands)
-        if function == "huber":
-            extra = operands[2] if len(operands) == 3 else (Number(Fraction(1)), graph.number(1))
-            operands = [operands[0], operands[1], extra]
+        if function == "huber" and len(operands) == 2:
+            threshold = Fraction(DEFAULTS["huber"])
+            operands = [*operands, (Number(threshold), graph.number(threshold))]
+        if function == "bce" and isinstance(operands[1][0], Name):
+            self.odds.add(operands[1][0].name)
         aligned = self._aligned(expr, *operands)
         if function in ("mse", "mae"):
             difference = graph.add([(1, aligned[0]), (-1, aligned[1])])
@@ -405,10 +384,17 @@ def _said(node: Node) -> str:
     return shown(node.shape) if node.rank else "a number"
 
 
-def slope(graph: Graph, name: str, args: tuple[Node, ...], argument: int) -> Node:
-    """The derivative of an elementwise function by one of its arguments."""
+def slope(
+    graph: Graph, name: str, args: tuple[Node, ...], argument: int, share: Fraction | None = None
+) -> Node:
+    """The derivative of an elementwise function by one of its arguments.
+
+    ``share`` is that of the slope on the right at a kink, by default PyTorch's choice.
+    """
     names = dict(zip("xys", args, strict=False))
+    if share is not None:
+        names["h"] = graph.number(share)
     shape = args[0].shape
-    found = Reader(graph, names).node(derivative(name, argument))
+    found = Reader(graph, names).node(derivative(name, argument, share is not None))
     # A constant derivative is one number; it holds for every entry.
     return found if found.shape == shape else graph.widened(found, (), shape)

@@ -8,11 +8,23 @@ those of a node.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
+from fractions import Fraction
 
-from dlcalc.symbolic.matrix.graph import Factor, Graph, Node, Shape, Spec, is_free, parts, terms
+from dlcalc.symbolic.matrix.graph import Graph
+from dlcalc.symbolic.matrix.node import (
+    Factor,
+    Node,
+    Number,
+    Shape,
+    Spec,
+    is_free,
+    parts,
+    terms,
+)
 from dlcalc.symbolic.matrix.read import slope
-from dlcalc.symbolic.matrix.rules import RULES
+from dlcalc.symbolic.matrix.rules import title
 
 #: A rule's name, and for arguments what this use of them adds to their adjoints.
 Found = tuple[str, list[tuple[Node, Node]]]
@@ -21,17 +33,19 @@ Found = tuple[str, list[tuple[Node, Node]]]
 class Pass:
     """One output, on the way back from it."""
 
-    def __init__(self, graph: Graph, output: Node) -> None:
+    def __init__(self, graph: Graph, output: Node, share: Fraction | None = None) -> None:
         self.graph = graph
+        #: The share of the slope on the right at kinks; None is PyTorch's choice.
+        self.share = share
         self.front: Spec = tuple(range(-output.rank, 0))
         self.sizes = output.shape
 
     def product(
-        self, factors: Sequence[Factor], out: Spec, shape: Shape, coefficient: object = 1
+        self, factors: Sequence[Factor], out: Spec, shape: Shape, coefficient: Number = 1
     ) -> Node:
         """A product whose axes are those of the output, then ``out``."""
         return self.graph.product(
-            coefficient,  # type: ignore[arg-type]
+            coefficient,
             factors,
             (*self.front, *out),
             (*self.sizes, *shape),
@@ -67,9 +81,9 @@ def adjoints(graph: Graph, output: Node, wrt: Sequence[Node]) -> list[Node]:
     return [found.get(node) or graph.number(0, (*output.shape, *node.shape)) for node in wrt]
 
 
-def seeded(graph: Graph, output: Node) -> tuple[Pass, Node]:
+def seeded(graph: Graph, output: Node, share: Fraction | None = None) -> tuple[Pass, Node]:
     """A way back from an output, and the derivative of the output by itself."""
-    work = Pass(graph, output)
+    work = Pass(graph, output, share)
     axes = tuple(range(output.rank))
     deltas = [
         (graph.delta(size), (front, axis))
@@ -78,14 +92,14 @@ def seeded(graph: Graph, output: Node) -> tuple[Pass, Node]:
     return work, work.product(deltas, axes, output.shape)
 
 
-def contributions(work: Pass, node: Node, adjoint: Node, alive: Set[Node]) -> Found:
-    """The rule of a node, and what it adds to the adjoints of those of its arguments in question."""
+def contributions(work: Pass, node: Node, adjoint: Node, alive: AbstractSet[Node]) -> Found:
+    """A node's rule, and what it adds to the adjoints of those arguments that are alive."""
     if not node.args:
         return "variable", []
     return _RULES[node.kind](work, node, adjoint, alive)
 
 
-def between(output: Node, targets: Set[Node]) -> set[Node]:
+def between(output: Node, targets: AbstractSet[Node]) -> set[Node]:
     """The nodes of an output that depend on one of the targets."""
     depends: dict[Node, bool] = {}
     stack = [output]
@@ -100,12 +114,12 @@ def between(output: Node, targets: Set[Node]) -> set[Node]:
     return {node for node, does in depends.items() if does}
 
 
-def _add(work: Pass, node: Node, adjoint: Node, alive: Set[Node]) -> Found:
+def _add(work: Pass, node: Node, adjoint: Node, alive: AbstractSet[Node]) -> Found:
     scale = work.graph.scale
     return "sum", [(term, scale(factor, adjoint)) for factor, term in terms(node) if term in alive]
 
 
-def _product(work: Pass, node: Node, adjoint: Node, alive: Set[Node]) -> Found:
+def _product(work: Pass, node: Node, adjoint: Node, alive: AbstractSet[Node]) -> Found:
     coefficient, factors = parts(node)
     own = (adjoint, work.spec(tuple(range(node.rank))))
     found = []
@@ -130,27 +144,27 @@ def _title(node: Node, factors: list[Factor]) -> str:
     if is_free(node):
         if len(factors) > 1:
             return "product"
-        return "multiple" if node.data[0] != 1 else "broadcasting"  # type: ignore[index]
+        return "multiple" if node.data[0] != 1 else "broadcasting"
     specs = [spec for _, spec in factors if spec]
     if len(specs) > 1:
         return "matrix product"
     return "trace" if len(set(specs[0])) < len(specs[0]) else "sum over entries"
 
 
-def _each(work: Pass, node: Node, adjoint: Node, alive: Set[Node]) -> Found:
-    name: str = node.data  # type: ignore[assignment]
+def _each(work: Pass, node: Node, adjoint: Node, alive: AbstractSet[Node]) -> Found:
+    name: str = node.data
     axes = tuple(range(node.rank))
     found = []
     for position, argument in enumerate(node.args):
         if argument in alive:
-            local = slope(work.graph, name, node.args, position)
+            local = slope(work.graph, name, node.args, position, work.share)
             factors = [(adjoint, work.spec(axes)), (local, axes)]
             found.append((argument, work.product(factors, axes, node.shape)))
-    return RULES[name].title, found
+    return title(name), found
 
 
-def _call(work: Pass, node: Node, adjoint: Node, alive: Set[Node]) -> Found:
-    name, axes = node.data  # type: ignore[misc]
+def _call(work: Pass, node: Node, adjoint: Node, alive: AbstractSet[Node]) -> Found:
+    name, axes = node.data
     found = CALLS[name](work, node, axes, adjoint)
     return name, [(a, part()) for a, part in zip(node.args, found, strict=True) if a in alive]
 
@@ -207,19 +221,22 @@ def _logsumexp(work: Pass, node: Node, axes: Spec, adjoint: Node) -> _Builders:
 
 
 def _extreme(work: Pass, node: Node, axes: Spec, adjoint: Node) -> _Builders:
-    """1 where the argument is the largest, or the least."""
+    """The largest or least entry has all of the slope; where several are, equal shares."""
 
     def build() -> Node:
         graph, argument = work.graph, node.args[0]
         spec, kept = tuple(range(argument.rank)), _kept(argument.rank, axes)
-        wide = graph.widened(node, kept, argument.shape)
-        sign = 1 if node.data[0] == "max" else -1  # type: ignore[index]
-        away = graph.add([(sign, argument), (-sign, wide)])
-        chosen = graph.each("heaviside", away, graph.number(1, argument.shape))
+        upright = argument if node.data[0] == "max" else graph.scale(-1, argument)
+        chosen = graph.call("hardmax", (upright,), axes, argument.shape)
         factors = [(adjoint, work.spec(kept)), (chosen, spec)]
         return work.product(factors, spec, argument.shape)
 
     return [build]
+
+
+def _hardmax(work: Pass, node: Node, axes: Spec, adjoint: Node) -> _Builders:
+    """Constant, save where another entry becomes the largest."""
+    return [lambda: work.graph.number(0, (*work.sizes, *node.shape))]
 
 
 def _inv(work: Pass, node: Node, axes: Spec, adjoint: Node) -> _Builders:
@@ -276,12 +293,13 @@ CALLS: dict[str, Callable[[Pass, Node, Spec, Node], _Builders]] = {
     "logsumexp": _logsumexp,
     "max": _extreme,
     "min": _extreme,
+    "hardmax": _hardmax,
     "inv": _inv,
     "det": _det,
     "logdet": _logdet,
     "cross_entropy": _cross_entropy,
 }
-_RULES: dict[str, Callable[[Pass, Node, Node, set[Node]], Found]] = {
+_RULES: dict[str, Callable[[Pass, Node, Node, AbstractSet[Node]], Found]] = {
     "add": _add,
     "product": _product,
     "each": _each,

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Container, Iterable, Mapping
+
 from dlcalc.errors import InputError, Place, Source, abridged
 from dlcalc.expr.functions import FUNCTIONS
-from dlcalc.symbolic.matrix.graph import Shape, Size
+from dlcalc.expr.tree import Binary, Call, Expr, Name, Negative, Number, Transpose
+from dlcalc.symbolic.matrix.node import Shape, Size
 
 #: An axis may be so long, and a letter may have so many axes.
-MOST_ENTRIES = 10_000
+LONGEST = 1_000_000
 MOST_AXES = 4
+#: Longer axes are written as they are and checked as letters are, at a smaller size.
+LARGE = 12
 
 
 def read_shapes(text: str) -> dict[str, Shape]:
@@ -57,8 +62,8 @@ def _shape(text: str, place: Place) -> Shape:
 
 def _size(word: str, text: str, place: Place) -> Size:
     if word.isascii() and word.isdigit() and len(word) < 8:
-        if not 1 <= int(word) <= MOST_ENTRIES:
-            rule = f"a side of {word} is not between 1 and {MOST_ENTRIES:,}"
+        if not 1 <= int(word) <= LONGEST:
+            rule = f"a side of {word} is not between 1 and {LONGEST:,}"
             raise InputError(rule, place=place)
         return int(word)
     if len(word) == 1 and word.isidentifier():
@@ -77,6 +82,59 @@ def shown(shape: Shape) -> str:
     return "x".join(map(str, shape)) or "scalar"
 
 
-def letters(shapes: dict[str, Shape]) -> list[str]:
+def letters(shapes: Mapping[str, Shape]) -> list[str]:
     """The letters that stand for sizes, in the order in which they first occur."""
     return list(dict.fromkeys(s for shape in shapes.values() for s in shape if isinstance(s, str)))
+
+
+def generic(shapes: Mapping[str, Shape], numbers: Container[int]) -> dict[str, Shape]:
+    """Shapes with large numbers as letters of the same look, save where they are ``numbers``.
+
+    What holds for a letter holds for any number; so 784 need not be tried at 784.
+
+    >>> generic({"X": (784, 10)}, [])
+    {'X': ('784', 10)}
+    """
+
+    def letter(size: Size) -> Size:
+        is_large = isinstance(size, int) and size > LARGE and size not in numbers
+        return str(size) if is_large else size
+
+    return {name: tuple([letter(size) for size in shape]) for name, shape in shapes.items()}
+
+
+def placeholder(letter: str) -> str:
+    """A name for a size that looks like a number; any other letter is its own."""
+    return f"size_{letter}" if letter.isdigit() else letter
+
+
+def renamed(expr: Expr) -> Expr:
+    """An expression in which sizes that look like numbers have names, and 784 is a number."""
+    return _replaced(expr, lambda part: isinstance(part, Name), placeholder)
+
+
+def sized(expr: Expr, letters: Iterable[str]) -> Expr:
+    """An expression in which the numbers that are letters of sizes are sizes."""
+    numbers = {letter for letter in letters if letter.isdigit()}
+
+    def is_size(part: Expr) -> bool:
+        return isinstance(part, Number) and str(part.value) in numbers
+
+    return _replaced(expr, is_size, str)
+
+
+def _replaced(expr: Expr, chosen: Callable[[Expr], bool], name: Callable[[str], str]) -> Expr:
+    """An expression with names for some of its letters or numbers."""
+    if isinstance(expr, Name | Number) and chosen(expr):
+        return Name(name(expr.name if isinstance(expr, Name) else str(expr.value)))
+    match expr:
+        case Negative(operand):
+            return Negative(_replaced(operand, chosen, name))
+        case Transpose(operand):
+            return Transpose(_replaced(operand, chosen, name))
+        case Binary(sign, left, right):
+            return Binary(sign, _replaced(left, chosen, name), _replaced(right, chosen, name))
+        case Call(function, arguments, axis):
+            inner = tuple([_replaced(argument, chosen, name) for argument in arguments])
+            return Call(function, inner, axis)
+    return expr

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
-from dlcalc.symbolic.matrix.graph import (
+from dlcalc.symbolic.matrix.graph import Graph
+from dlcalc.symbolic.matrix.node import (
     Factor,
-    Graph,
     Node,
     Number,
     Size,
@@ -70,17 +70,24 @@ def tree_size(root: Node) -> int:
 
 def rewritten(graph: Graph, root: Node, given: Mapping[Node, Node]) -> Node:
     """A node in which some nodes are replaced by others."""
-    known: dict[Node, Node] = dict(given)
+    if root in given:
+        return given[root]
+    known: dict[Node, Node] = {}
     stack = [root]
     while stack:
         node = stack[-1]
-        waiting = [argument for argument in node.args if argument not in known]
-        if node not in known and waiting:
-            stack += waiting
-            continue
-        stack.pop()
-        if node not in known:
-            known[node] = rebuilt(graph, node, [known[argument] for argument in node.args])
+        for argument in node.args:
+            if argument not in known:
+                # Not by a copy of what is given: it may be much larger than the node.
+                new = given.get(argument)
+                if new is None:
+                    stack.append(argument)
+                else:
+                    known[argument] = new
+        if stack[-1] is node:
+            stack.pop()
+            if node not in known:
+                known[node] = rebuilt(graph, node, [known[argument] for argument in node.args])
     return known[root]
 
 
@@ -90,16 +97,16 @@ def rebuilt(graph: Graph, node: Node, args: Sequence[Node]) -> Node:
         return node
     match node.kind:
         case "add":
-            factors: tuple[Number, ...] = node.data  # type: ignore[assignment]
+            factors: tuple[Number, ...] = node.data
             return graph.add(list(zip(factors, args, strict=True)))
         case "product":
-            coefficient, specs = node.data  # type: ignore[misc]
+            coefficient, specs = node.data
             pairs = list(zip(args, specs, strict=True))
             return graph.product(coefficient, pairs, tuple(range(node.rank)), node.shape)
         case "each":
             return graph.each(str(node.data), *args)
         case "call":
-            name, axes = node.data  # type: ignore[misc]
+            name, axes = node.data
             return graph.call(name, tuple(args), axes, node.shape)
     return node
 
@@ -127,7 +134,7 @@ class _Simplifier:
     def _rebuilt(self, node: Node) -> Node:
         args = [self._known[argument] for argument in node.args]
         if node.kind == "product":
-            coefficient, specs = node.data  # type: ignore[misc]
+            coefficient, specs = node.data
             flat = [
                 self._flattened(node, old, new, spec)
                 for old, new, spec in zip(node.args, args, specs, strict=True)
@@ -169,28 +176,33 @@ class _Simplifier:
             others = factors[:position] + factors[position + 1 :]
             shared = {index for _, places in others for index in places}
             if shared & set(spec):
-                is_better = (
-                    any(map(_is_awkward, factor.args))
-                    or any(_cancels(term, spec, others) for term in factor.args)
-                    or (
-                        node.rank == 2
-                        and any(index >= 2 for index in spec)
-                        and any(map(_is_outer, factor.args))
-                    )
-                )
+                is_better = self._is_better(node, factor, spec, others)
+                is_shorter = False
             else:
                 # A sum of terms, some of which do not vary along what is summed over.
                 summed = {axis for axis, index in enumerate(spec) if index >= node.rank}
-                is_better = any(summed - _varied(term) for term in factor.args)
-            if not is_better:
+                is_shorter = any(summed - _varied(term) for term in factor.args)
+                is_better = False
+            if not is_better and not is_shorter:
                 continue
             axes = tuple(range(node.rank))
             parts_ = [
                 (value, self.graph.product(coefficient, [(term, spec), *others], axes, node.shape))
                 for value, term in terms(factor)
             ]
-            return self._collected(self.graph.add(parts_))
+            found = self._collected(self.graph.add(parts_))
+            if is_better or tree_size(found) < tree_size(node):
+                return found
         return node
+
+    def _is_better(self, node: Node, factor: Node, spec: Spec, others: list[Factor]) -> bool:
+        """Whether a product over a sum is easier to read when it is multiplied out."""
+        if any(map(_is_awkward, factor.args)):
+            return True
+        if any(_cancels(term, spec, others) for term in factor.args):
+            return True
+        is_contracted = node.rank == 2 and any(index >= 2 for index in spec)
+        return is_contracted and any(map(_is_outer, factor.args))
 
     # -- common factors -----------------------------------------------------------------------
 
@@ -346,7 +358,7 @@ def _is_outer(node: Node) -> bool:
     if node.kind != "product" or len(_varied(node)) < 2:
         return False
     reached = {0}
-    specs: tuple[Spec, ...] = node.data[1]  # type: ignore[index]
+    specs: tuple[Spec, ...] = node.data[1]
     for _ in specs:
         reached |= {index for spec in specs if reached & set(spec) for index in spec}
     return 1 not in reached
@@ -356,12 +368,12 @@ def _varied(node: Node) -> set[int]:
     """The axes that a node varies along."""
     if node.kind != "product":
         return set(range(node.rank))
-    used = {index for spec in node.data[1] for index in spec}  # type: ignore[index]
+    used = {index for spec in node.data[1] for index in spec}
     return used & set(range(node.rank))
 
 
 def _is_turned(node: Node) -> bool:
-    coefficient, factors = parts(node)
+    factors = parts(node)[1]
     return len(factors) == 1 and factors[0][1] == (1, 0)
 
 

@@ -12,17 +12,20 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from dlcalc.expr.tree import Expr, written
+from dlcalc.expr.tree import written
 from dlcalc.symbolic.matrix import check
 from dlcalc.symbolic.matrix.chain import NoMatrixForm
+from dlcalc.symbolic.matrix.chance import Random
 from dlcalc.symbolic.matrix.derive import Derivation, Slope
 from dlcalc.symbolic.matrix.evaluate import Array, evaluate
-from dlcalc.symbolic.matrix.graph import Node, Shape
 from dlcalc.symbolic.matrix.index_form import IndexWriter
 from dlcalc.symbolic.matrix.index_read import evaluate_entries
 from dlcalc.symbolic.matrix.matrix_form import Writer
+from dlcalc.symbolic.matrix.node import Node, Shape
 from dlcalc.symbolic.matrix.numeric import Values
 from dlcalc.symbolic.matrix.points import Point
+from dlcalc.symbolic.matrix.reverse import between
+from dlcalc.symbolic.matrix.shapes import renamed
 from dlcalc.symbolic.matrix.views import reread
 
 #: Steps of no more entries are checked entry by entry.
@@ -58,49 +61,63 @@ class Teller:
 
     def forward(self) -> list[Told]:
         """The steps of the expression, from the variables to the output."""
-        return [self._told(str(step.symbol.data), step.meaning) for step in self.derivation.steps]
+        return [
+            self._checked(str(step.symbol.data), step.meaning, step.node)
+            for step in self.derivation.steps
+        ]
 
     def body(self, name: str) -> Told:
         """The output in terms of the last steps."""
-        return self._told(name, self.derivation.body)
+        return self._checked(name, self.derivation.body, self.derivation.output)
+
+    def _checked(self, name: str, meaning: Node, node: Node) -> Told:
+        """A step with the error of its text against the value of the whole."""
+        told, value = self._told(name, meaning)
+        return told._replace(error=check.error(value, self.base.of(node)))
 
     def back(self) -> list[Told]:
         """The derivatives by the steps, from the output to the variables."""
         found = []
         for slope in self.derivation.slopes:
             name = str(slope.symbol.data) if slope.symbol is not None else ""
-            told = self._told(name, slope.meaning)
-            value = self._value(told, slope.meaning)
+            told, value = self._told(name, slope.meaning)
             if name:
                 self.values[name] = value
             by = str(slope.by.data)
             found.append(told._replace(rules=slope.rules, by=by, error=self._error(slope, value)))
         return found
 
-    def _told(self, name: str, node: Node) -> Told:
+    def _told(self, name: str, node: Node) -> tuple[Told, Array]:
+        """A step, and the value of its own text."""
         try:
-            return Told(name, (), written(self.writer.expr(node)), node.shape)
+            expr = self.writer.expr(node)
         except NoMatrixForm:
-            at = self.indices.indices(node.shape)
-            return Told(name, at, written(self.indices.expr(node, at)), node.shape)
+            return self._indexed(name, node)
+        told = Told(name, (), written(expr), node.shape)
+        return told, np.asarray(evaluate(reread(expr), self.values))
 
-    def _value(self, told: Told, node: Node) -> Array:
-        """The value of a step's own text."""
-        if not told.at:
-            expr: Expr = reread(self.writer.expr(node))
-            return np.asarray(evaluate(expr, self.values))
-        sides = {letter: self.point.side(size) for letter, size in self.indices.sizes.items()}
+    def _indexed(self, name: str, node: Node) -> tuple[Told, Array]:
+        indices = self.indices
+        at = indices.indices(node.shape)
+        expr = indices.expr(node, at)
+        sides = {letter: self.point.side(size) for letter, size in indices.sizes.items()}
         values = dict(self.values)
-        for name, (at, expr) in self.indices.definitions.items():
-            values[name] = evaluate_entries(written(expr), at, values, sides)
-        return np.asarray(evaluate_entries(told.text, told.at, values, sides))
+        for whole, (places, part) in indices.definitions.items():
+            values[whole] = evaluate_entries(written(renamed(part)), places, values, sides)
+        value = evaluate_entries(written(renamed(expr)), at, values, sides)
+        return Told(name, at, written(expr), node.shape), np.asarray(value)
 
     def _error(self, slope: Slope, formula: Array) -> float:
         output, node = self.derivation.output, slope.node
         base = self.base.of(node)
-        random = np.random.default_rng(2)
+        self.base.of(output)
+        random = Random(2)
+
+        # What does not depend on the step keeps its value.
+        above = between(output, {node})
+        kept = {other: value for other, value in self.base.known.items() if other not in above}
 
         def moved(values: Any) -> Any:
-            return Values(self.point.values, {node: values["moved"]}).of(output)
+            return Values(self.point.values, {**kept, node: values["moved"]}).of(output)
 
         return check.first_error(moved, {"moved": base}, "moved", formula, random, few=_FEW)

@@ -16,11 +16,13 @@ from dlcalc.expr.tree import Expr, written
 from dlcalc.symbolic.matrix.chain import NoMatrixForm
 from dlcalc.symbolic.matrix.code import Code, code_of
 from dlcalc.symbolic.matrix.evaluate import Array, evaluate
-from dlcalc.symbolic.matrix.graph import Graph, Node, Size
+from dlcalc.symbolic.matrix.graph import Graph
 from dlcalc.symbolic.matrix.index_form import IndexWriter
 from dlcalc.symbolic.matrix.index_read import evaluate_entries
 from dlcalc.symbolic.matrix.matrix_form import Writer
+from dlcalc.symbolic.matrix.node import Node, Size
 from dlcalc.symbolic.matrix.points import Point
+from dlcalc.symbolic.matrix.shapes import renamed
 
 #: Expressions that come out of a derivation may be nested deeper than those that people type.
 DEPTH = 400
@@ -33,6 +35,7 @@ class Entry(NamedTuple):
     symbol: str
     name: str
     node: Node
+    latex: str = ""
 
 
 class Indexed(NamedTuple):
@@ -40,7 +43,12 @@ class Indexed(NamedTuple):
 
     name: str
     at: tuple[str, ...]
-    text: str
+    expr: Expr
+
+    @property
+    def text(self) -> str:
+        """Its right side."""
+        return written(self.expr)
 
     @property
     def head(self) -> str:
@@ -98,12 +106,11 @@ class Views:
         done = 0
         for entry in (*self.definitions, *self.results):
             at = writer.indices(entry.node.shape)
-            text = written(writer.expr(entry.node, at))
+            expr = writer.expr(entry.node, at)
             inner = list(writer.definitions.items())
-            lines += [Indexed(name, ks, written(expr)) for name, (ks, expr) in inner[done:]]
+            lines += [Indexed(name, ks, part) for name, (ks, part) in inner[done:]]
             done = len(inner)
-            is_result = len(lines) >= 0 and entry in self.results
-            lines.append(Indexed(entry.symbol if is_result else entry.name, at, text))
+            lines.append(Indexed(entry.symbol, at, expr))
         self._index = lines, dict(writer.sizes)
         return self._index
 
@@ -117,6 +124,30 @@ class Views:
                 self.variables,
             )
         return self._code
+
+    def latex(self) -> str:
+        """Each definition and result in LaTeX; over indices where there is no matrix form."""
+        from dlcalc.expr.latex import symbol
+        from dlcalc.symbolic.matrix.latex import Setter, subscript
+
+        setter = Setter({name: node.rank for name, node in self.variables.items()})
+        entries = (*self.definitions, *self.results)
+        heads = {entry.symbol: entry.latex or symbol(entry.symbol) for entry in entries}
+        if self.is_matrix:
+            rows = [
+                (heads[entry.symbol], setter.text(expr))
+                for entry, expr in zip(entries, self.matrices, strict=True)
+                if expr is not None
+            ]
+        else:
+            rows = [
+                (
+                    f"{heads.get(line.name, symbol(line.name))}{subscript(line.at)}",
+                    setter.text(line.expr),
+                )
+                for line in self.index()[0]
+            ]
+        return "\n".join(f"{head} = {text}" for head, text in rows)
 
     # -- values -------------------------------------------------------------------------------
 
@@ -136,7 +167,8 @@ class Views:
         sides = {letter: point.side(size) for letter, size in runs.items()}
         values: dict[str, Any] = point.values
         for line in lines:
-            values[line.name] = evaluate_entries(line.text, line.at, values, sides)
+            text = written(renamed(line.expr))
+            values[line.name] = evaluate_entries(text, line.at, values, sides)
         return [values[entry.symbol] for entry in self.results]
 
     def code_values(self, point: Point) -> list[Array]:
@@ -147,5 +179,6 @@ class Views:
 
 def reread(expr: Expr) -> Expr:
     """An expression as its text is read; itself where the text is longer than any that is read."""
-    text = written(expr)
-    return parse(text, depth=DEPTH, nodes=NODES) if len(text) <= MAX_LENGTH else expr
+    named = renamed(expr)
+    text = written(named)
+    return parse(text, depth=DEPTH, nodes=NODES) if len(text) <= MAX_LENGTH else named
