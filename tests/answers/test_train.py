@@ -48,6 +48,21 @@ def test_moons_well_above_its_reach() -> None:
     assert value >= 0.97
 
 
+@pytest.mark.parametrize(
+    ("cell", "solves"), [("lstm:64", True), ("gru:64", True), ("rnn:64,act=sigmoid", False)]
+)
+def test_gates_remember_what_a_sigmoid_cell_forgets(cell: str, solves: bool) -> None:
+    """The first of 20 symbols, with forget biases of 1.
+
+    Of 20 seeds those with gates are right always, the other in about 0.25, by guessing,
+    and never beyond 0.5: the standard error of 0.75 over the 150 held out is 0.035.
+    """
+    net = f"recall:20 {cell} last dense:4"
+    found = train(net, samples=500, epochs=60, lr=0.005, clip_norm=1.0).value
+    assert isinstance(found, float)
+    assert (found > 0.75) is solves
+
+
 def test_a_bias_that_a_norm_takes_away_is_no_wrong_gradient() -> None:
     for net in ("dense:8 bn relu dense:2", "dense:8 bn tanh dropout:0.2 dense:2"):
         assert not train(f"moons {net}", epochs=2).failure
