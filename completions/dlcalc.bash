@@ -140,11 +140,11 @@ __dlcalc_table() {
             kinds='net+'
             ;;
         grad)
-            options='--wrt:text --at:text --order:text --hessian: --jacobian: --at-kink:=left,middle,right --shape:text --view:=matrix,index,code,all --code:=numpy,torch --latex: --net:net --activation:text --loss:text --unit:text --verify: --steps: --no-steps: --json: -q: --quiet: --expect:text --color:=auto,always,never -h: --help:'
+            options='--wrt:text --at:text --order:text --hessian: --jacobian: --hvp:text --at-kink:=left,middle,right --shape:text --symmetric:text --view:=matrix,index,code,all --code:=numpy,torch --latex: --net:net --activation:text --loss:text --unit:text --verify: --steps: --no-steps: --json: -q: --quiet: --expect:text --color:=auto,always,never -h: --help:'
             kinds='text+'
             ;;
         train-toy)
-            options='--samples:text --noise:text --seed:text --data:file --target:text --validation:text --loss:text --optimizer:text --lr:text --momentum:text --batch:text --epochs:text --schedule:text --l1:text --proximal: --l2:text --decay:text --clip-norm:text --clip-value:text --early-stopping:text --initialiser:text --dtype:=float64,float32 --derived: --save:file --resume:file --expect-accuracy:text --expect-loss:text --json: -q: --quiet: --expect:text --color:=auto,always,never -h: --help:'
+            options='--samples:text --noise:text --seed:text --seeds:text --data:file --target:text --validation:text --loss:text --label-smoothing:text --class-weights:text --optimizer:text --lr:text --momentum:text --batch:text --epochs:text --schedule:text --l1:text --proximal: --l2:text --dropout:text --max-norm:text --decay:text --clip-norm:text --clip-value:text --early-stopping:text --initialiser:text --forget-bias:text --dtype:=float64,float32 --derived: --save:file --resume:file --plot:file --expect-accuracy:text --expect-loss:text --json: -q: --quiet: --expect:text --color:=auto,always,never -h: --help:'
             kinds='net+'
             ;;
         concepts)
@@ -200,7 +200,7 @@ __dlcalc_arguments() {
         position) arguments='length:::p' ;;
         segment) arguments='kinds:::p' ;;
         token) arguments='count:::p' ;;
-        rnn) arguments='out:::p layers::: bidirectional::yes,no: bias::yes,no: biases::: dropout:::' ;;
+        rnn) arguments='out:::p layers::: bidirectional::yes,no: bias::yes,no: biases::: dropout::: act::tanh,sigmoid:' ;;
         lstm) arguments='out:::p layers::: bidirectional::yes,no: bias::yes,no: biases::: dropout::: proj:::' ;;
         gru) arguments='out:::p layers::: bidirectional::yes,no: bias::yes,no: biases::: dropout::: reset_after::yes,no:' ;;
         attention) arguments='heads:::p kv::: dim::: causal::yes,no: bias::yes,no: qkv_bias::yes,no:' ;;

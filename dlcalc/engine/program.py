@@ -73,6 +73,7 @@ class Program:
         self.training = training
         self.backwards = backwards
         self.input_cotangent = input_cotangent and backwards
+        self.seed = seed
         if generator is not None:
             self.generator = generator
         while True:

@@ -17,6 +17,7 @@ import numpy as np
 
 from dlcalc.engine.aim import Aim
 from dlcalc.engine.clipping import clip_by_norm, clip_by_value, norm_of
+from dlcalc.engine.criterion import Criterion
 from dlcalc.engine.divergence import Divergence, explain
 from dlcalc.engine.evaluation import Evaluation
 from dlcalc.engine.initialisers import initialise

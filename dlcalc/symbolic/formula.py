@@ -10,7 +10,7 @@ import ast
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import sympy  # type: ignore[import-untyped]
+import sympy
 
 _X = sympy.Symbol("x", real=True)
 _FUNCTIONS: dict[str, Callable[..., Any]] = {
