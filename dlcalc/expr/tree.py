@@ -201,10 +201,8 @@ class Writer:
 
 
 def _mixed(operator: str, left: Expr) -> bool:
-    """Whether elementwise and matrix products meet: they bind alike, but few people know that."""
-    if not isinstance(left, Binary) or _BINDING[operator] != PRODUCT:
-        return False
-    return (operator == "@") != (left.operator == "@") and _BINDING[left.operator] == PRODUCT
+    """Whether a matrix product is multiplied elementwise: few know that both bind alike."""
+    return operator in ("*", "/") and isinstance(left, Binary) and left.operator == "@"
 
 
 def decimal(value: Fraction) -> tuple[str, int]:
