@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from dlcalc.answers.norm_work import restored
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 #: Relative to the largest number expected.
 TOLERANCE = 1e-11
+EPSILON = 2.0**-52
 _LAYERS = {
     "batch": "bn",
     "instance": "instancenorm",
@@ -29,9 +30,13 @@ def findings(result: NormResult) -> list[Finding]:
     if any(abs(x) > 1e150 or 0 < abs(x) < 1e-150 for x in _numbers(result)):
         sentence = "arrays would square numbers beyond 1e150 or below 1e-150"
         return [Finding("the values", False, sentence, counts=False)]
+    slack = _lost(result)
+    if slack > 1e-3:
+        sentence = "the values lie so close together that sums of floats lose their differences"
+        return [Finding("the values", False, sentence, counts=False), *_back(result)]
     if not result.settings.inverse:
         by_engine = result.settings.name in _LAYERS and not result.settings.given
-        found += _engine(result) if by_engine else _numpy(result)
+        found += (_engine if by_engine else _numpy)(result, slack)
     if result.running:
         found.append(_running(result))
     found += _back(result)
@@ -47,7 +52,16 @@ def _numbers(result: NormResult) -> Iterator[float]:
     yield from result.gradient.cotangent if result.gradient else ()
 
 
-def _agree(name: str, ours: Any, theirs: Any, by: str) -> Finding:
+def _lost(result: NormResult) -> float:
+    """How far rounding of a mean may move a normalised value, where floats are summed plainly."""
+    work = result.work
+    groups = zip(work.frame.cut.groups(work.values), work.divisor, strict=True)
+    conditions = [max(map(abs, group)) / size for group, size in groups if size]
+    return 64 * EPSILON * max(conditions, default=0.0)
+
+
+def _agree(name: str, ours: Any, theirs: Any, by: str, slack: float = 0.0) -> Finding:
+    """A finding of two rows of numbers; slack is relative, and beside the tolerance."""
     import numpy as np
 
     ours, theirs = np.ravel(np.array(ours, float)), np.ravel(np.array(theirs, float))
@@ -55,13 +69,13 @@ def _agree(name: str, ours: Any, theirs: Any, by: str) -> Finding:
     error = float(np.max(np.abs(ours - theirs), initial=0.0)) / size
     return Finding(
         f"the {name}",
-        error <= TOLERANCE,
-        f"{name} by {by}, {apart(error, TOLERANCE)}",
+        error <= TOLERANCE + slack,
+        f"{name} by {by}, {apart(error, TOLERANCE + slack)}",
         {"by": by, "largest_difference": error},
     )
 
 
-def _engine(result: NormResult) -> list[Finding]:
+def _engine(result: NormResult, slack: float) -> list[Finding]:
     """The layer of the engine on the same numbers, with a cotangent if one is given."""
     import numpy as np
 
@@ -75,14 +89,27 @@ def _engine(result: NormResult) -> list[Finding]:
         return [Finding("the values", False, sentence, counts=False)]
     output = program.forward().copy()
     word = f"the engine's {_LAYERS[settings.name]}"
-    found = [_agree("values", work.output, output, word)]
+    found = [_agree("values", work.output, output, word, slack * _largest(settings.gamma))]
     if result.gradient is not None:
         program.output.cotangent[...] = np.reshape(result.gradient.cotangent, output.shape)
         trained = program.backward()
         theirs = np.concatenate([program.input.cotangent.ravel(), trained])
         ours = [*result.gradient.by_data, *result.gradient.by_gamma, *result.gradient.by_beta]
-        found.append(_agree("gradients", ours, theirs, word))
+        found.append(_agree("gradients", ours, theirs, word, _pulled(result, slack)))
     return found
+
+
+def _largest(values: Sequence[float]) -> float:
+    return max(map(abs, values), default=1.0)
+
+
+def _pulled(result: NormResult, slack: float) -> float:
+    """What a moved normalised value does to a gradient: it is multiplied, and divided."""
+    assert result.gradient is not None
+    work = result.work
+    least = min(size for size in work.divisor if size)
+    factor = _largest(result.gradient.cotangent) * _largest(result.settings.gamma)
+    return slack * factor * (1 + _largest(work.normal)) * max(1.0, 1 / least)
 
 
 def _program(result: NormResult, values: list[float]) -> Any:
@@ -118,14 +145,14 @@ def _program(result: NormResult, values: list[float]) -> Any:
     return program
 
 
-def _numpy(result: NormResult) -> list[Finding]:
+def _numpy(result: NormResult, slack: float) -> list[Finding]:
     """The formula on whole arrays; its gradient by complex steps, one for each number."""
     import numpy as np
 
     work = result.work
     data = np.reshape(np.array(work.values), work.frame.sizes)
     function = _formula(result)
-    found = [_agree("values", work.output, function(data), "NumPy on whole arrays")]
+    found = [_agree("values", work.output, function(data), "NumPy on whole arrays", slack)]
     gradient = result.gradient
     if gradient is None:
         return found
@@ -143,7 +170,10 @@ def _numpy(result: NormResult) -> list[Finding]:
         moved = data.astype(complex)
         moved.flat[place] += 1e-30j
         slopes.append(float(np.sum(cotangent * function(moved).imag)) / 1e-30)
-    return [*found, _agree("gradients", gradient.by_data, slopes, "complex steps")]
+    return [
+        *found,
+        _agree("gradients", gradient.by_data, slopes, "complex steps", _pulled(result, slack)),
+    ]
 
 
 def _formula(result: NormResult) -> Callable[[Any], Any]:
@@ -160,6 +190,8 @@ def _formula(result: NormResult) -> Callable[[Any], Any]:
         name: np.reshape(np.array(result.work.statistics[name]), few) for name in settings.given
     }
 
+    first_of = tuple(slice(0, 1 if axis in over else None) for axis in range(len(few)))
+
     def act(x: Any) -> Any:
         name = settings.name
         if name == "l2":
@@ -173,6 +205,9 @@ def _formula(result: NormResult) -> Callable[[Any], Any]:
             return first + (last - first) * (x - low) / np.where(width == 0, 1, width)
         if name == "rms":
             return x / given["rms"]
+        if "mean" not in given:
+            # Less one of them first, so that what is constant is exactly so.
+            x = x - x[first_of]
         mean = given.get("mean", np.mean(x, axis=over, keepdims=True))
         if name == "zscore":
             centred = x - mean

@@ -285,6 +285,21 @@ def test_where_arrays_would_overflow_it_is_said() -> None:
         norm("rms", [1e308], statistics={"rms": [10]}, inverse=True)
 
 
+@pytest.mark.parametrize("method", ["zscore", "batch", "layer", "minmax"])
+@pytest.mark.parametrize("value", [85.672, 123456.789, 1e9 + 0.1])
+def test_what_is_constant_is_so_by_the_second_route_too(method: str, value: float) -> None:
+    """Plain sums of floats give a mean that is not the value, over a divisor of nearly 0."""
+    result = norm(method, [[value, value, value]] * 3, verify=True)
+    assert result.failure == "" and set(flat(result.value)) == {0.0}
+
+
+def test_what_sums_of_floats_lose_is_said() -> None:
+    result = norm("zscore", [1e9, 1e9 + 1e-6, 1e9 + 2e-6], verify=True)
+    assert result.failure == "" and "lose their differences" in result.plain()
+    near = norm("zscore", [1e6, 1e6 + 0.1, 1e6 + 0.2], verify=True)
+    assert near.failure == "" and "values by NumPy" in near.plain()
+
+
 def test_large_and_small_numbers() -> None:
     assert_close(norm("zscore", [1e300, 2e300, 3e300]).value, [-1, 0, 1])
     assert_close(norm("zscore", [1e-300, 2e-300, 3e-300]).value, [-1, 0, 1])
