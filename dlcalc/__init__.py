@@ -14,17 +14,20 @@ __all__ = [
     "ClaimError",
     "InputError",
     "__version__",
+    "activation",
     "bootstrap",
+    "forward",
+    "grad",
+    "loss",
+    "norm",
     "params",
     "shape",
     "softmax",
     "split",
+    "step",
+    "train",
+    "train_seeds",
 ]
-__all__ = ["ClaimError", "InputError", "__version__", "activation", "loss", "params", "shape"]
-__all__ = ["ClaimError", "InputError", "__version__", "norm", "params", "shape", "step"]
-__all__ = ["ClaimError", "InputError", "__version__", "forward", "params", "shape"]
-__all__ = ["ClaimError", "InputError", "__version__", "grad", "params", "shape"]
-__all__ = ["ClaimError", "InputError", "__version__", "params", "shape", "train", "train_seeds"]
 
 
 def __getattr__(name: str) -> object:

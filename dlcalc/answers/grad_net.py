@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from dlcalc.answers.grad_result import Answer, Comparison, GradResult, Step
-from dlcalc.errors import InputError, NotationError, Place, Source, abridged
-from dlcalc.layers.shape import Shape
-from dlcalc.nets.parser import Net, parse, unroll
+from dlcalc.answers.net_asked import Asked, refuse_large
+from dlcalc.answers.net_asked import asked as asked_net
+from dlcalc.errors import InputError, abridged
 from dlcalc.nets.trace import trace
 from dlcalc.result import Finding, Row
 
@@ -17,31 +17,13 @@ if TYPE_CHECKING:
     from dlcalc.symbolic.network.chain import Units
     from dlcalc.symbolic.network.check import Checker, Proof
     from dlcalc.symbolic.network.equations import Equations
-    from dlcalc.symbolic.network.rules import Loss
     from dlcalc.symbolic.network.values import Point
 
-_WIDTHS = re.compile(r"[0-9]{1,5}(-[0-9]{1,5})+")
-#: A net without an input is tried on so many features.
-_FEATURES = 5
-_MOST_LAYERS = 100
-#: Larger nets are not tried on numbers.
-MAX_PARAMETERS = 2_000_000
 #: A claim is compared at so many points.
 _POINTS = 7
 
 #: The worked example of the notes: a net of two inputs, two hidden and two output units.
 _NOTES = "x=[.05,.10];y=[.01,.99];W2=[[.15,.20],[.25,.30]];b2=.35;W3=[[.40,.45],[.50,.55]];b3=.60"
-
-
-class _Asked(NamedTuple):
-    """The net that was asked about."""
-
-    start: Shape
-    net: Net
-    text: str
-    loss: str
-    rule: Loss
-    notes: tuple[str, ...]
 
 
 def grad_net(
@@ -65,15 +47,15 @@ def grad_net(
     ``notes`` or numbers such as ``x=[1,2];W2=[[1,0],[0,1]]``. Raises `InputError`.
 
     >>> grad_net("2-2-2", wrt=["w[3,1,1]"], at="notes").terse()
-    '0.0821670405642308'
+    '0.08216704056423077'
     """
     from dlcalc.symbolic.network.check import Checker
     from dlcalc.symbolic.network.equations import derive
     from dlcalc.symbolic.network.model import blocks
 
-    asked = _asked(net, activation, loss)
+    asked = asked_net(net, activation, loss)
     found = blocks(trace(asked.net, asked.start))
-    _refuse_large(found)
+    refuse_large(found)
     if not found:
         raise InputError("the net has no layer whose equations are known")
     equations = derive(found, asked.rule, divisor="N" if found[0].batched else "")
@@ -94,87 +76,12 @@ def grad_net(
     return asking.whole(wrt, view, code, latex)
 
 
-def _asked(net: str, activation: str, loss: str) -> _Asked:
-    """The net in the notation, with the activation that its loss needs at the end."""
-    from dlcalc.symbolic.network.rules import loss as named_loss
-
-    name, rule = named_loss(loss or "mse")
-    notes = []
-    if _WIDTHS.fullmatch(net.strip()):
-        text = _written(net.strip(), activation, rule)
-    elif activation:
-        raise InputError(
-            "--activation is for widths such as 2-2-2; this net names its own",
-            mend="Write it into the net, as in 'dense:4 tanh dense:2'.",
-        )
-    else:
-        text = net
-    network = parse(Source(text), files=False)
-    nodes = [node for node, _ in unroll(network.net)]
-    if not nodes:
-        raise NotationError("the net is empty", mend="Give widths, such as 2-2-2, or layers.")
-    start = network.input
-    if start is None:
-        if nodes[0].layer.words[0] != "dense":
-            raise NotationError(
-                "the input is missing",
-                place=Place(Source(text), 0, len(text)),
-                mend="Give its sizes before the net, as in '1x6x6 conv:2,k3 flatten dense:2'.",
-            )
-        text = f"{_FEATURES} {text}"
-        notes.append(f"the net names no input, so its numbers are tried with {_FEATURES} features")
-    if rule.fused is not None and nodes[-1].layer.words[0] != rule.fused[0]:
-        ending = nodes[-1].layer.words[0]
-        if ending not in ("dense", "flatten", "last", "conv"):
-            raise InputError(
-                f"the loss {name} needs {rule.fused[0]} at the end, not {ending}",
-                mend=f"End the net in dense:... {rule.fused[0]}.",
-            )
-        text = f"{text} {rule.fused[0]}"
-        notes.append(f"the loss {name} is behind {rule.fused[0]}, which was put at the end")
-    network = parse(Source(text), files=False)
-    assert network.input is not None
-    return _Asked(network.input, network.net, text, name, rule, tuple(notes))
-
-
-def _written(net: str, activation: str, rule: Loss) -> str:
-    """Widths and activations as a net in the notation."""
-    widths = [int(width) for width in net.split("-")]
-    if min(widths) < 1 or len(widths) > _MOST_LAYERS:
-        raise InputError(f"{abridged(net)}: widths are from 1, and at most {_MOST_LAYERS}")
-    words = (activation or "sigmoid").split(",")
-    if len(words) == 1:
-        words *= len(widths) - 1
-        if rule.fused is not None:
-            words[-1] = rule.fused[0]
-    if len(words) != len(widths) - 1:
-        raise InputError(
-            f"--activation names {len(words)}, and {net} has {len(widths) - 1} layers behind its "
-            "input",
-            mend="Name one for all, or one for each.",
-        )
-    layers = [f"dense:{width} {word}" for width, word in zip(widths[1:], words, strict=True)]
-    return " ".join([str(widths[0]), *layers])
-
-
-def _refuse_large(found: list[Any]) -> None:
-    count = sum(
-        block.input[0] * block.output[0] for block in found if block.word in ("dense", "conv")
-    )
-    if count > MAX_PARAMETERS or len(found) > _MOST_LAYERS:
-        raise InputError(
-            f"the net is larger than is tried on numbers: {MAX_PARAMETERS:,} weights, "
-            f"{_MOST_LAYERS} layers",
-            mend="The equations of a smaller net are the same.",
-        )
-
-
 class _Question:
     """One question about a net whose equations stand."""
 
     def __init__(
         self,
-        asked: _Asked,
+        asked: Asked,
         equations: Equations,
         checker: Any,
         unit: int,
@@ -404,22 +311,22 @@ class _Question:
 def _in_latex(lines: list[tuple[str, str]]) -> str:
     """Equations in LaTeX, one a line. Raises `InputError` where one has no matrix form."""
     from dlcalc.expr.latex import latex
-    from dlcalc.expr.parse import parse as parse_expr
+    from dlcalc.expr.parse import parse as read
 
     if not all(text for _, text in lines):
         raise InputError("this net has no matrix form to be written in LaTeX")
-    return "\n".join(f"{_symbol(symbol)} = {latex(parse_expr(text))}" for symbol, text in lines)
+    return "\n".join(f"{_symbol(symbol)} = {latex(read(text))}" for symbol, text in lines)
 
 
 def _symbol(symbol: str) -> str:
     """The left side of an equation in LaTeX: dW3 is a derivative of E."""
     from dlcalc.expr.latex import latex
-    from dlcalc.expr.parse import parse as parse_expr
+    from dlcalc.expr.parse import parse as read
 
     name = symbol.removeprefix("dE/d")
     if name == symbol and re.fullmatch(r"d(?!elta).+", symbol):
         name = symbol[1:]
-    shown = latex(parse_expr(name))
+    shown = latex(read(name))
     return shown if name == symbol else rf"\frac{{\partial E}}{{\partial {shown}}}"
 
 
