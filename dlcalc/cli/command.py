@@ -120,14 +120,16 @@ class Command(click.Command):
 
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """What it does, examples, then usage and options."""
-        formatter.write_text((self.help or "").partition("\n")[0])
+        from inspect import cleandoc
+
+        first, _, rest = cleandoc(self.help or "").partition("\n")
+        formatter.write_text(first)
         write_examples(formatter, self.examples)
         formatter.write_paragraph()
         self.format_usage(ctx, formatter)
-        rest = (self.help or "").partition("\n")[2].strip()
         if rest:
             formatter.write_paragraph()
-            formatter.write_text(rest)
+            formatter.write_text(rest.strip())
         self.format_options(ctx, formatter)
 
 
