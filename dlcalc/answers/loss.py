@@ -203,7 +203,7 @@ class LossResult(Result):
         if len(values) == 1 and self.reduced.divisor == 1:
             return ""
         if len(values) > _SUMMANDS:
-            return f"over {len(values):,} " if self.reduction == "mean" else ""
+            return f"over {len(values):,} examples: "
         whole = " + ".join(map(short, values))
         if self.reduction == "sum":
             return f"{whole} = "
