@@ -53,11 +53,10 @@ def loss(
         raise InputError(f"--reduction must be mean, sum or none, not {abridged(reduction)}")
     if target is None:
         raise InputError("no targets are given", mend="Give some, as in --target 0,1.")
-    # Whether it takes them is looked at first; then the numbers themselves.
-    settings = Settings(
-        from_logits, label_smoothing, () if weights else None, delta, q, margin, half
-    )
-    made = make(known, settings._replace(weights=(1.0, 1.0) if weights else None))
+    # Whether it takes its settings is looked at before the numbers, with any weights.
+    some = None if weights is None else (1.0, 1.0)
+    settings = Settings(from_logits, label_smoothing, some, delta, q, margin, half)
+    made = make(known, settings)
     settings = settings._replace(weights=None)
     if through is not None:
         from dlcalc.answers.loss_through import through_activation
