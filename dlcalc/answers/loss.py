@@ -53,11 +53,10 @@ def loss(
         raise InputError(f"--reduction must be mean, sum or none, not {abridged(reduction)}")
     if target is None:
         raise InputError("no targets are given", mend="Give some, as in --target 0,1.")
-    # Whether it takes them is looked at first; then the numbers themselves.
-    settings = Settings(
-        from_logits, label_smoothing, () if weights else None, delta, q, margin, half
-    )
-    made = make(known, settings._replace(weights=(1.0, 1.0) if weights else None))
+    # Whether it takes its settings is looked at before the numbers, with any weights.
+    some = None if weights is None else (1.0, 1.0)
+    settings = Settings(from_logits, label_smoothing, some, delta, q, margin, half)
+    made = make(known, settings)
     settings = settings._replace(weights=None)
     if through is not None:
         from dlcalc.answers.loss_through import through_activation
@@ -203,7 +202,7 @@ class LossResult(Result):
         if len(values) == 1 and self.reduced.divisor == 1:
             return ""
         if len(values) > _SUMMANDS:
-            return f"over {len(values):,} " if self.reduction == "mean" else ""
+            return f"over {len(values):,} examples: "
         whole = " + ".join(map(short, values))
         if self.reduction == "sum":
             return f"{whole} = "

@@ -21,7 +21,6 @@ from dlcalc.result import Result
     "dlcalc activation gelu --plot",
     "dlcalc activation sigmoid --at 0 --of derivative --expect 0.25",
     "dlcalc activation mish --verify",
-    "dlcalc activation - < questions.txt",
 )
 @click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="NAME [POINTS]")
 @click.option("--at", metavar="X,X", help="Points, a CSV or .npy file of them, or -.")

@@ -23,7 +23,6 @@ from dlcalc.result import Result
     "dlcalc loss quantile --q 0.9 --target 1,2,3,4,10",
     "dlcalc loss mse --half --target 0 --through sigmoid",
     "dlcalc loss kl --target 0.5,0.5 --prediction 0.9,0.1 --verify",
-    "dlcalc loss - < questions.txt",
 )
 @click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="NAME")
 @click.option("--target", metavar="T,T", help="Numbers, a CSV or .npy file, or -.")

@@ -39,8 +39,14 @@ def minimisers(loss: Loss, targets: Sequence[float], weights: Sequence[float]) -
     order = range(len(pieces.breaks) + 1)
     # The derivative is no more below 0 from `first` on, and not yet above it up to `last`.
     first = bisect_left(order, True, key=lambda n: pieces.line(n).right >= 0)
-    last = bisect_left(order, True, key=lambda n: pieces.line(n).left > 0) - 1
     line = pieces.line(first)
+    if line.left > 0:
+        # It jumps over 0 where this piece begins.
+        last = first - 1
+    else:
+        last = first
+        while last + 1 in order and pieces.line(last + 1).left <= 0:
+            last += 1
     low = line.zero if line.left < 0 else pieces.ends(first)[0]
     line = pieces.line(last)
     high = line.zero if line.right > 0 else pieces.ends(last)[1]
@@ -61,7 +67,11 @@ class _Pieces:
     def __init__(self, loss: Loss, targets: Sequence[float], weights: Sequence[float]) -> None:
         assert loss.breaks is not None
         self.loss = loss
-        self.pairs = [(t, w) for t, w in zip(targets, weights, strict=True) if w]
+        # Equal targets count as one.
+        summed: dict[float, float] = {}
+        for target, weight in zip(targets, weights, strict=True):
+            summed[target] = summed.get(target, 0.0) + weight
+        self.pairs = [(t, w) for t, w in summed.items() if w]
         self.breaks = sorted({x for target, _ in self.pairs for x in loss.breaks(target)})
 
     def ends(self, index: int) -> tuple[float, float]:
