@@ -50,7 +50,7 @@ _dlcalc() {
             __dlcalc_offer "${option%%:*}"
         done
     elif [[ -z $command ]]; then
-        __dlcalc_offer shape params train-toy layers zoo
+        __dlcalc_offer shape params grad train-toy layers zoo
     else
         __dlcalc_operand
     fi
@@ -122,6 +122,10 @@ __dlcalc_table() {
         params)
             options='-f:file --file:file --layout:=chw,hwc --like:=torch,keras,tf,onnx,onnx21,caffe --compare: --batch:text --dtype:=float64,float32,float16,bfloat16,fp8,int8,int4 --optimizer:=sgd,momentum,nesterov,adagrad,rmsprop,adadelta,adam,adamw --include:text --exclude:text --sharing: --verify: --verify-budget:text --json: -q: --quiet: --expect:text --color:=auto,always,never -h: --help:'
             kinds='net+'
+            ;;
+        grad)
+            options='--wrt:text --at:text --order:text --hessian: --jacobian: --at-kink:=left,middle,right --shape:text --view:=matrix,index,code,all --code:=numpy,torch --latex: --net:net --activation:text --loss:text --verify: --steps: --no-steps: --json: -q: --quiet: --expect:text --color:=auto,always,never -h: --help:'
+            kinds='text+'
             ;;
         train-toy)
             options='--samples:text --noise:text --seed:text --data:file --target:text --validation:text --loss:text --optimizer:text --lr:text --momentum:text --batch:text --epochs:text --schedule:text --l1:text --proximal: --l2:text --decay:text --clip-norm:text --clip-value:text --early-stopping:text --initialiser:text --dtype:=float64,float32 --save:file --resume:file --expect-accuracy:text --expect-loss:text --json: -q: --quiet: --expect:text --color:=auto,always,never -h: --help:'

@@ -211,13 +211,13 @@ def test_slopes_at_kinks_are_pytorchs_own() -> None:
 
 def test_kinks_and_pieces_are_told() -> None:
     result = grad("relu(w*x + b)", wrt="w")
-    assert "kink relu at w*x + b = 0: the slope on the left counts, as in PyTorch" in lines(result)
+    assert "kink relu at w*x + b = 0: the left slope counts, as in PyTorch" in lines(result)
     assert "where w*x + b > 0: x" in lines(result)
     assert "w*x + b < 0: 0" in lines(result)
     assert result.document()["pieces"] == {"w*x + b > 0": "x", "w*x + b < 0": "0"}
     (kink,) = result.document()["kinks"]  # type: ignore[misc]
     assert (kink["kind"], kink["function"], kink["zero"]) == ("kink", "relu", "w*x + b")
-    assert "right counts" in grad("relu(x)", at_kink="right").plain()
+    assert "the right slope counts" in grad("relu(x)", at_kink="right").plain()
     assert "pieces" not in grad("relu(x)*abs(x - 1)").document()
 
 
