@@ -32,6 +32,7 @@ _TAKEN = {
 
 
 _ATTEMPTS = 40
+_TOLERANCE = 1e-9
 
 
 class Kink(NamedTuple):
@@ -115,9 +116,20 @@ def wrong_piece(entry: Entry, found: Iterable[Piece]) -> str:
                 ours, whole = evaluate(piece.expr, values), evaluate(entry.expr, values)
             except Undefined:
                 continue
-            if relative(ours, whole) > PRECISE**0.5:
+            if relative(ours, whole) > _TOLERANCE and _apart(piece.expr, entry.expr, values):
                 return f"where {piece.condition} it is {whole:.9g} and not {ours:.9g}"
     return ""
+
+
+def _apart(first: Expr, second: Expr, values: Mapping[str, float]) -> bool:
+    """Whether two expressions differ at a point beyond all rounding."""
+    from dlcalc.symbolic.scalar import precise
+
+    try:
+        ours, theirs = precise.value(first, values), precise.value(second, values)
+    except Undefined:
+        return False
+    return precise.difference(ours, theirs) > PRECISE
 
 
 def _zeros(algebra: Algebra, form: Form) -> Iterable[Form]:
