@@ -63,7 +63,9 @@ def test_paths_are_added() -> None:
         ("x^3", "power"),
         ("3*x^4 - 2*x + 1", "power"),
         ("1/x", "quotient"),
-        ("2^x", "power"),
+        ("2^x", "exponential"),
+        ("x^x", "power, exponential"),
+        ("(2*x)^3", "chain rule"),
         ("tanh(x)", "tanh"),
         ("x*(1 + x)", "product"),
         ("x/(1 + x)", "quotient"),
@@ -211,13 +213,13 @@ def test_slopes_at_kinks_are_pytorchs_own() -> None:
 
 def test_kinks_and_pieces_are_told() -> None:
     result = grad("relu(w*x + b)", wrt="w")
-    assert "kink relu at w*x + b = 0: the slope on the left counts, as in PyTorch" in lines(result)
+    assert "kink relu at w*x + b = 0: the left slope counts, as in PyTorch" in lines(result)
     assert "where w*x + b > 0: x" in lines(result)
     assert "w*x + b < 0: 0" in lines(result)
     assert result.document()["pieces"] == {"w*x + b > 0": "x", "w*x + b < 0": "0"}
     (kink,) = result.document()["kinks"]  # type: ignore[misc]
     assert (kink["kind"], kink["function"], kink["zero"]) == ("kink", "relu", "w*x + b")
-    assert "right counts" in grad("relu(x)", at_kink="right").plain()
+    assert "the right slope counts" in grad("relu(x)", at_kink="right").plain()
     assert "pieces" not in grad("relu(x)*abs(x - 1)").document()
 
 

@@ -304,6 +304,8 @@ def titled(expr: Expr, *by: str) -> str:
 
 #: A product or quotient in which one side alone varies, and is linear.
 _FACTOR = "constant factor"
+#: The rule of a power by its base, and by its exponent.
+_POWERS = ("power", "exponential")
 
 
 def _titles(expr: Expr, by: tuple[str, ...]) -> list[str]:
@@ -316,6 +318,9 @@ def _titles(expr: Expr, by: tuple[str, ...]) -> list[str]:
         title = "quotient" if operation == "/" and not below else _FACTOR
     elif operation == "*" and len(moving) == 1:
         title = _FACTOR
+    elif operation == "**":
+        pairs = zip(_POWERS, operands, strict=True)
+        return [*(title for title, operand in pairs if operand in moving), *below]
     else:
         title = RULES[operation].title or operation
     return below if title == _FACTOR and below else [title, *below]

@@ -22,16 +22,17 @@ _TORCH = {
     "mae": "the middle of both slopes",
     "max": "the middle of both slopes",
     "min": "the middle of both slopes",
-    "hardtanh": "the slope outside",
+    "hardtanh": "the outer slope",
 }
 _TAKEN = {
-    "left": "the slope on the left",
+    "left": "the left slope",
     "middle": "the middle of both slopes",
-    "right": "the slope on the right",
+    "right": "the right slope",
 }
 
 
 _ATTEMPTS = 40
+_TOLERANCE = 1e-9
 
 
 class Kink(NamedTuple):
@@ -40,8 +41,14 @@ class Kink(NamedTuple):
     function: str
     zero: Expr
     jump: bool
-    sentence: str
+    #: Which slope counts; empty at a jump.
+    taken: str
     place: Place | None
+
+    def sentence(self, here: bool = False) -> str:
+        """Where it is and what holds there; ``here`` if a point lies on it."""
+        where = f"{self.function} at {written(self.zero)} = 0{', as here' if here else ''}"
+        return f"{where}: {self.taken or 'there is no derivative there'}"
 
     def document(self) -> dict[str, object]:
         """It as JSON has it."""
@@ -50,7 +57,7 @@ class Kink(NamedTuple):
             "kind": kind,
             "function": self.function,
             "zero": written(self.zero),
-            "sentence": self.sentence,
+            "sentence": self.sentence(),
         }
 
 
@@ -60,13 +67,10 @@ def kinks(entries: Iterable[Entry], share: str = "") -> list[Kink]:
     for entry in entries:
         for bend in entry.derivation.bends(entry.root):
             zero = entry.derivation.whole(bend.zero)
-            where = f"{bend.function} at {written(zero)} = 0"
-            if bend.jump:
-                sentence = f"{where}: there is no derivative there"
-            else:
-                taken = _TAKEN[share] if share else _TORCH.get(bend.function, _TAKEN["left"])
-                sentence = f"{where}: {taken} counts{'' if share else ', as in PyTorch'}"
-            found.setdefault(where, Kink(bend.function, zero, bend.jump, sentence, bend.place))
+            taken = _TAKEN[share] if share else _TORCH.get(bend.function, _TAKEN["left"])
+            taken += " counts" if share else " counts, as in PyTorch"
+            kink = Kink(bend.function, zero, bend.jump, "" if bend.jump else taken, bend.place)
+            found.setdefault(kink.sentence(), kink)
     return list(found.values())
 
 
@@ -112,9 +116,20 @@ def wrong_piece(entry: Entry, found: Iterable[Piece]) -> str:
                 ours, whole = evaluate(piece.expr, values), evaluate(entry.expr, values)
             except Undefined:
                 continue
-            if relative(ours, whole) > PRECISE**0.5:
+            if relative(ours, whole) > _TOLERANCE and _apart(piece.expr, entry.expr, values):
                 return f"where {piece.condition} it is {whole:.9g} and not {ours:.9g}"
     return ""
+
+
+def _apart(first: Expr, second: Expr, values: Mapping[str, float]) -> bool:
+    """Whether two expressions differ at a point beyond all rounding."""
+    from dlcalc.symbolic.scalar import precise
+
+    try:
+        ours, theirs = precise.value(first, values), precise.value(second, values)
+    except Undefined:
+        return False
+    return precise.difference(ours, theirs) > PRECISE
 
 
 def _zeros(algebra: Algebra, form: Form) -> Iterable[Form]:
