@@ -46,6 +46,9 @@ class Watch:
     def epoch(self, now: Moment) -> None:
         """Be told of an epoch behind it."""
 
+    def seed(self, done: int, seeds: int) -> None:
+        """Be told how many of several trainings are done."""
+
 
 def train(
     *words: str,
@@ -124,7 +127,7 @@ def refuse_unplottable(path: str) -> None:
 def _look(trainer: Trainer, problem: Problem) -> list[Drawing]:
     from dlcalc.answers.train_drawing import learnt, losses
 
-    drawings = [losses(trainer.history)]
+    drawings = [losses(trainer.history)] if len(trainer.history) > 1 else []
     if trainer.divergence is None:
         drawings.append(learnt(trainer, problem))
     return drawings
@@ -134,7 +137,8 @@ def _draw(path: str, result: TrainResult) -> None:
     from dlcalc.answers.train_drawing import picture
     from dlcalc.files import write_whole
 
-    title = f"{result.heading[0].cells[0]}: {result.metric} {result.terse()}"
+    found = result.terse() if result.final is None else f"{result.metric} {result.terse()}"
+    title = f"{result.heading[0].cells[0]}: {found}"
     text = picture(title, result.look())
     write_whole(path, lambda file: file.write(text.encode()))
 

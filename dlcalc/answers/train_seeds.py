@@ -13,19 +13,12 @@ from dlcalc.errors import InputError
 MOST = 1_000
 
 
-class SeedsWatch(Watch):
-    """Someone who looks on while many nets are trained; this one says nothing."""
-
-    def seed(self, done: int, seeds: int) -> None:
-        """Be told how many seeds are done."""
-
-
 def train_seeds(
     *words: str,
     seeds: int = 20,
     expect_accuracy: float | None = None,
     expect_loss: float | None = None,
-    watch: SeedsWatch | None = None,
+    watch: Watch | None = None,
     **options: Unpack[Options],
 ) -> SeedsResult:
     """Train a net on a task from so many seeds, in processes: data, numbers to start from, order.
@@ -48,7 +41,7 @@ def train_seeds(
     asked = Asked(" ".join(words).split(), options, None)
     problem, toy, aim, settings = asked.training()
     check_expectations(aim, expect_accuracy, expect_loss)
-    watch = watch or SeedsWatch()
+    watch = watch or Watch()
     from dlcalc.answers.workers import in_processes
 
     numbers = range(settings.seed, settings.seed + seeds)
@@ -75,7 +68,7 @@ def train_seeds(
     )
 
 
-def _tell(watch: SeedsWatch, seeds: int, done: int) -> None:
+def _tell(watch: Watch, seeds: int, done: int) -> None:
     watch.seed(done, seeds)
 
 

@@ -9,8 +9,7 @@ from contextlib import suppress
 from time import monotonic
 from types import FrameType
 
-from dlcalc.answers.train import Moment
-from dlcalc.answers.train_seeds import SeedsWatch
+from dlcalc.answers.train import Moment, Watch
 from dlcalc.charts.terminal import ascii_only
 
 # Seconds between two drawings of the line.
@@ -19,7 +18,7 @@ _EVERY = 0.1
 _BAR, _LEAST_BAR = 20, 8
 
 
-class Progress(SeedsWatch):
+class Progress(Watch):
     """Draws the line, and takes Ctrl-C for a wish to stop; the second one is not waited for.
 
     To be used as a context: behind it the line is wiped and Ctrl-C is as before.

@@ -102,7 +102,6 @@ def train_toy(form: Form, /, words: tuple[str, ...], **settings: Any) -> Result 
     --expect-loss then are asked of every seed, --expect of the mean.
     """
     from dlcalc.answers.train import train
-    from dlcalc.answers.train_seeds import train_seeds
     from dlcalc.cli.progress import Progress
 
     seeds = settings.pop("seeds")
@@ -118,6 +117,8 @@ def train_toy(form: Form, /, words: tuple[str, ...], **settings: Any) -> Result 
         if seeds is None:
             result = train(*words, watch=progress, **settings)
         else:
+            from dlcalc.answers.train_seeds import train_seeds
+
             result = train_seeds(*words, seeds=seeds, watch=progress, **settings)
     if not result.interrupted:
         return result

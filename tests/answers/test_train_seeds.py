@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from dlcalc.answers.train import train
+from dlcalc.answers.train import Watch, train
 from dlcalc.answers.train_result import Final
-from dlcalc.answers.train_seeds import SeedsWatch, train_seeds
+from dlcalc.answers.train_seeds import train_seeds
 from dlcalc.answers.train_seeds_result import OfSeed, SeedsResult
 from dlcalc.errors import InputError
 from dlcalc.formulas.confidence import mean_interval, share_interval
@@ -52,7 +52,7 @@ def test_many_failures_are_counted() -> None:
 
 
 def test_who_watches_is_told_and_may_stop() -> None:
-    class Impatient(SeedsWatch):
+    class Impatient(Watch):
         done = 0
 
         def seed(self, done: int, seeds: int) -> None:

@@ -85,12 +85,12 @@ def test_the_bar_says_how_far_it_is() -> None:
     assert "left" not in dumb
 
 
-@pytest.mark.parametrize("width", range(10, 120))
-def test_the_bar_fits(width: int) -> None:
+def test_the_bar_fits() -> None:
     parts = ["epoch 1,234/5,678", "loss 0.0123", "accuracy 0.9876", "rate 0.01", "9/s", "7 s left"]
-    drawn = line(parts, 0.4, width, ascii=False)
-    assert display_width(drawn) <= width
-    assert width < 27 or drawn.endswith("7 s left")
+    for width in range(10, 120):
+        drawn = line(parts, 0.4, width, ascii=False)
+        assert display_width(drawn) <= width
+        assert width < 27 or drawn.endswith("7 s left")
 
 
 @pytest.mark.parametrize("ascii", [False, True])
@@ -125,7 +125,8 @@ def test_a_picture_of_what_diverged(tmp_path: Path, run: Run) -> None:
     file = tmp_path / "xor.svg"
     done = run("train-toy", "xor", "--lr", "1e6", "--plot", str(file))
     assert done.returncode == 1
-    assert ElementTree.fromstring(file.read_text("utf-8")).tag.endswith("svg")
+    root = ElementTree.fromstring(file.read_text("utf-8"))
+    assert root.findtext("{http://www.w3.org/2000/svg}title") == "xor: diverged"
 
 
 @pytest.mark.parametrize("name", ["picture.png", "-", "nowhere/a.svg", "directory.svg"])
