@@ -57,7 +57,7 @@ def grad_matrix(
         asked = Asked(problem, second=hessian or order == 2, vector=hvp.strip())
         return _Told(asked, at, view, code, latex).result(steps)
     except RecursionError:
-        raise InputError("the expression is nested too deep to be derived") from None
+        raise InputError("the expression is too long or nested too deep to be derived") from None
 
 
 def _refuse(exprs: Sequence[Expr], order: int) -> None:

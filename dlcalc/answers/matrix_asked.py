@@ -17,6 +17,8 @@ from dlcalc.symbolic.matrix.views import Entry, Views
 _WIDTH = 78
 #: Trees of more nodes are not written out to see whether they are too long.
 _LARGE = 2_000
+#: Nor are those of more nodes that have names for what they share.
+_LARGEST = 10_000
 
 
 class Part(NamedTuple):
@@ -90,10 +92,7 @@ class Asked:
         if len(self.second) > 1:
             # The steps of several derivations have no names in common.
             if not _is_small(whole):
-                raise InputError(
-                    "these second derivatives are too long to be written",
-                    mend="Ask for them by one variable, or for their product with --hvp.",
-                )
+                raise _too_long()
             return plain
         derivation = self.second[0][1] if self.second else self.first
         named = self._named(derivation, whole, errors=False)
@@ -117,6 +116,8 @@ class Asked:
         kept = shared(derivation, roots, errors=errors)
         meanings = [derivation.meanings[symbol] for symbol in kept]
         found = simplified(graph, derivation.expanded([*meanings, *roots], kept))
+        if sum(map(tree_size, found)) > _LARGEST:
+            raise _too_long()
         names = [str(symbol.data) for symbol in kept]
         definitions = [Entry(name, name, node) for name, node in zip(names, found, strict=False)]
         results = [
@@ -124,6 +125,13 @@ class Asked:
         ]
         nodes = {**self.problem.nodes, **dict(zip(names, kept, strict=True))}
         return Views(graph, nodes, definitions, results)
+
+
+def _too_long() -> InputError:
+    return InputError(
+        "the derivative is too long to be written",
+        mend="Ask for it by fewer variables, or for a product with --hvp.",
+    )
 
 
 def _is_small(entries: list[Entry]) -> bool:

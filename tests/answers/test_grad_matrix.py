@@ -399,3 +399,10 @@ def test_claims_at_sizes_beyond_all_bounds() -> None:
     assert not found.failure
     with pytest.raises(ClaimError, match="cannot be told at sizes so large"):
         found.meets("100000*X/100000/20000")
+
+
+def test_what_is_too_long_is_refused_in_bounded_time() -> None:
+    product = "*".join(f"(x + {k})" for k in range(32))
+    assert not asked(f"sum({product})", wrt="x", shape="x=n").failure
+    with pytest.raises(InputError, match="too long to be written"):
+        asked(f"sum({product})", wrt="x", shape="x=n", hessian=True)

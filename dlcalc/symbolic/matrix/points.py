@@ -23,6 +23,8 @@ _PRIMES = (3, 2, 5, 7, 11, 13, 17, 19, 23, 29)
 #: Variables of one point have no more entries than that.
 MOST_ENTRIES = 200_000
 _TRIES = 60
+#: So many are enough, if values are only large at all of them.
+_ENOUGH = 8
 #: Values beyond are a sign of a badly conditioned matrix, or of an overflow to come.
 _LARGE = 1e4
 #: How far variables are moved, as a share of themselves, and by how much more values may change.
@@ -127,6 +129,8 @@ def draw(
         if found.size == 0 or np.max(np.abs(found)) < _LARGE:
             return point
         second = second or point
+        if attempt >= _ENOUGH:
+            break
     if second is None:
         raise tools.blame(point)
     return second
