@@ -62,6 +62,8 @@ def test_a_question_imports_nothing_heavy(line: str) -> None:
 
 def test_fifty_digits_need_decimal_alone() -> None:
     assert imported("softmax", "1000,1001,1002") & HEAVY == {"decimal"}
+
+
 def test_a_gradient_of_numbers_imports_no_package_but_click() -> None:
     modules = imported("grad", "sigmoid(w*x + b)", "--wrt", "w")
     assert not modules & {"numpy", "sympy", "mpmath", "rich", "json", "difflib", "asyncio"}

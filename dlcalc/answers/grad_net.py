@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from dlcalc.answers.grad_result import Answer, Comparison, GradResult, Step
 from dlcalc.answers.net_asked import Asked, refuse_large
 from dlcalc.answers.net_asked import asked as asked_net
+from dlcalc.answers.verified import apart
 from dlcalc.errors import InputError, abridged
 from dlcalc.nets.trace import trace
 from dlcalc.result import Finding, Row
@@ -192,18 +193,16 @@ class _Question:
         largest = max(each.error for each in proof.residuals)
         wrong = proof.wrong
         document: dict[str, object] = {"method": proof.method, "largest_relative_error": largest}
-        sentence = f"every equation by {proof.method}, largest relative error {largest:.1e}"
+        sentence = f"every equation by {proof.method}, {apart(largest, 1.0, 'relative error')}"
         if wrong is not None:
             sentence = f"{wrong.target} = {wrong.text.entries} is wrong ({wrong.rule})"
             document["first_wrong"] = wrong.target
         found = [Finding("equations", wrong is None, sentence, document)]
         right = proof.engine <= proof.engine_bound
-        sentence = f"the engine's reverse mode, largest relative error {proof.engine:.1e}"
+        sentence = f"the engine's reverse mode, {apart(proof.engine, 1e-9, 'relative error')}"
         found.append(Finding("engine", right, sentence, {"largest_relative_error": proof.engine}))
         if proof.matrix is not None:
-            sentence = (
-                f"matrix form read again agrees with the index form, error {proof.matrix:.1e}"
-            )
+            sentence = f"matrix form read again and index form, {apart(proof.matrix, 1e-9)}"
             document = {"largest_relative_error": proof.matrix}
             found.append(Finding("views", proof.matrix <= proof.engine_bound, sentence, document))
         return found
@@ -274,7 +273,9 @@ class _Question:
         engine = point.engine(wrt)
         if engine is not None:
             error = abs(engine - value) / max(abs(engine), 1e-12)
-            sentence = f"{symbol} by the engine's reverse mode, relative error {error:.1e}"
+            sentence = (
+                f"{symbol} by the engine's reverse mode, {apart(error, 1e-9, 'relative error')}"
+            )
             document = {"relative_error": error}
             findings.append(Finding("engine", error <= 1e-9, sentence, document))
         return Answer(symbol, str(chain.answer), "", value if self.at else None), steps, findings
@@ -286,7 +287,7 @@ class _Question:
         failed = [k for k, c in zip(chain.links, checked, strict=True) if not c.right]
         wrong = failed[-1] if failed else None
         document: dict[str, object] = {"method": method, "largest_relative_error": largest}
-        sentence = f"every quotient by {method}, largest relative error {largest:.1e}"
+        sentence = f"every quotient by {method}, {apart(largest, 1.0, 'relative error')}"
         if wrong is not None:
             sentence = f"{wrong.symbol} = {wrong.text} is wrong ({wrong.rule})"
             document["first_wrong"] = wrong.symbol

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from dlcalc.answers.grad_result import Step
 from dlcalc.answers.matrix_asked import Asked
+from dlcalc.answers.verified import apart
 from dlcalc.result import Finding
 from dlcalc.symbolic.matrix.check import TOLERANCE
 from dlcalc.symbolic.matrix.steps import Teller, Told
@@ -70,7 +71,7 @@ class Story:
         yield Finding(
             "the steps",
             True,
-            f"each step by complex step, relative error {shown_error(worst)}",
+            f"each step by complex step, {apart(worst, 1.0, 'relative error')}",
             {"error": worst},
         )
 
