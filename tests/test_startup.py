@@ -45,6 +45,12 @@ def test_a_question_imports_nothing_heavy(line: str) -> None:
     assert not imported(*line.split()) & HEAVY
 
 
+def test_a_gradient_of_numbers_imports_no_package_but_click() -> None:
+    modules = imported("grad", "sigmoid(w*x + b)", "--wrt", "w")
+    assert not modules & {"numpy", "sympy", "mpmath", "rich", "json", "difflib", "asyncio"}
+    assert "dlcalc.engine" not in modules
+
+
 def test_a_question_imports_only_the_families_that_occur() -> None:
     modules = imported("shape", "3x32x32", "conv:6,k5", "--quiet")
     assert "dlcalc.layers.conv" in modules

@@ -91,7 +91,7 @@ class GradResult(Result):
         self.arrangement = arrangement
         #: What stands between several answers where only they are wanted.
         self.separator = "\n"
-        self.notes = tuple(notes)
+        self.notes = list(notes)
         value = self.answers[0].value
         self.value: object = (
             value if len(self.answers) == 1 and value is not None else self._terse()
@@ -145,7 +145,10 @@ class GradResult(Result):
         if self.compared is not None:
             rows.append(Row(("expected", self.compared.sentence)))
         found.append(Block("ll", rows))
-        found.append(Block("ll", [row for answer in self.answers for row in _answer(answer)]))
+        # Without shapes in one column, so that a terminal wraps it and it can be copied whole.
+        shaped = any(answer.shape for answer in self.answers)
+        rows = [row for answer in self.answers for row in _answer(answer, shaped)]
+        found.append(Block("ll" if shaped else "l", rows))
         return [block for block in found if block.rows]
 
     def document(self) -> dict[str, object]:
@@ -195,8 +198,9 @@ def _rows(steps: Sequence[Step]) -> list[Row]:
     return rows
 
 
-def _answer(answer: Answer) -> list[Row]:
-    rows = [Row((f"{answer.symbol} = {answer.text}", answer.shape), "answer")]
+def _answer(answer: Answer, shaped: bool) -> list[Row]:
+    shape = (answer.shape,) if shaped else ()
+    rows = [Row((f"{answer.symbol} = {answer.text}", *shape), "answer")]
     if answer.value is not None:
         rows.append(Row((f"{answer.symbol} = {answer.value}",), "answer"))
     return rows

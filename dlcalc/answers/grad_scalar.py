@@ -290,13 +290,11 @@ def _remarks(
     Raises `InputError` if the point lies where something jumps.
     """
     for kink in told:
-        sentence = kink.sentence
-        if point is not None and on(kink.zero, point):
-            if kink.jump:
-                rule = f"{kink.function} jumps at {shown(point)}, so there is no derivative"
-                raise InputError(rule, place=kink.place)
-            sentence += "; the point lies there"
-        yield Row(("jump" if kink.jump else "kink", sentence), "aside")
+        here = point is not None and on(kink.zero, point)
+        if point is not None and here and kink.jump:
+            rule = f"{kink.function} jumps at {shown(point)}, so there is no derivative"
+            raise InputError(rule, place=kink.place)
+        yield Row(("jump" if kink.jump else "kink", kink.sentence(here)), "aside")
     for number, part in enumerate(parts):
         where = "" if number else "where"
         yield Row((where, f"{part.condition}: {written(part.expr)}"), "aside")

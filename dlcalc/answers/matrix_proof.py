@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from dlcalc.answers.matrix_asked import Asked
-from dlcalc.answers.matrix_steps import shown_error
+from dlcalc.answers.matrix_steps import bound, shown_error
 from dlcalc.result import Finding
 from dlcalc.symbolic.matrix.check import (
     DIFFERENCE_TOLERANCE,
@@ -57,7 +57,7 @@ class Proof:
                 worst, where = off, part.symbol
         how, count = ("differences of complex steps", 1) if self.second else ("complex step", 3)
         places = f"{count} point{'s' if count > 1 else ''}{_sizes(problem)}"
-        sentence = f"{how} at {places}, relative error {shown_error(worst)}"
+        sentence = f"{how} at {places}, relative errors below {bound(worst)}"
         passed = worst <= (SECOND_TOLERANCE if self.second else TOLERANCE)
         if not passed:
             sentence = f"{where} is off by {shown_error(worst)} from {how} at {places}"
@@ -77,7 +77,7 @@ class Proof:
             worst = max(problem.difference_error(*pair) for pair in formulas.items())
             how, limit, by = "central differences of real numbers", DIFFERENCE_TOLERANCE, ""
         passed = worst <= limit
-        sentence = f"{how}{by}, relative error {shown_error(worst)}"
+        sentence = f"{how}{by}, relative errors below {bound(worst)}"
         if not passed:
             sentence = f"off by {shown_error(worst)} from {how}{by}"
         return Finding("the gradient", passed, sentence, {"method": how, "error": worst})
@@ -96,8 +96,7 @@ class Proof:
         *first, last = forms
         passed = worst <= TOLERANCE
         sentence = (
-            f"{', '.join(first)} and {last} forms, read again as printed, "
-            f"agree to {shown_error(worst)}"
+            f"{', '.join(first)} and {last} forms, read again as printed, agree to {bound(worst)}"
         )
         if not passed:
             sentence = f"{where} is off by {shown_error(worst)} from the other forms"

@@ -10,6 +10,8 @@ from dlcalc.result import Finding
 from dlcalc.symbolic.matrix.check import TOLERANCE
 from dlcalc.symbolic.matrix.steps import Teller, Told
 
+_BOUNDS = (1e-14, 1e-11, 1e-8, 1e-5)
+
 
 class Story:
     """The steps of the derivations, as text and checked."""
@@ -70,7 +72,7 @@ class Story:
         yield Finding(
             "the steps",
             True,
-            f"each step by complex step, relative error {shown_error(worst)}",
+            f"each step by complex step, relative errors below {bound(worst)}",
             {"error": worst},
         )
 
@@ -93,7 +95,16 @@ def _head(told: Told) -> str:
 
 def shown_error(error: float) -> str:
     """A relative error to one digit."""
-    return f"{error:.0e}" if error else "0"
+    return f"{error:.0e}"
+
+
+def bound(error: float) -> str:
+    """What a relative error is below: its digits are rounding's, and differ by machine.
+
+    >>> bound(3e-16), bound(2e-12)
+    ('1e-14', '1e-11')
+    """
+    return next((f"{limit:.0e}" for limit in _BOUNDS if error < limit), shown_error(error))
 
 
 def shown_shape(shape: Sequence[object]) -> str:

@@ -45,7 +45,7 @@ def latex(expr: Expr) -> str:
 
     >>> from dlcalc.expr.parse import parse
     >>> print(latex(parse("x*sigmoid(w1*x)/(2*sqrt(alpha)) - y^2")))
-    \frac{x \, \sigma(w_{1} \, x)}{2 \sqrt{\alpha}} - y^{2}
+    \frac{x \sigma(w_{1} \, x)}{2 \sqrt{\alpha}} - y^{2}
     """
     return _latex(expr)[0]
 

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
-import pty
 import re
-import struct
 import subprocess
 import sys
-import termios
 
 import pytest
+from terminal import on_terminal
 
 from dlcalc.cli import output
 
@@ -30,30 +26,6 @@ QUESTIONS = [
     "layers conv",
 ]
 _ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
-
-
-def on_terminal(line: str, columns: int, **environment: str) -> str:
-    """What a command writes to a terminal of that width, on both streams."""
-    ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
-    plain = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "LINES", "NO_COLOR")}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "dlcalc", *line.split()],
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-        env={**plain, "TERM": "xterm-256color", **environment},
-    )
-    os.close(theirs)
-    shown = b""
-    try:
-        while data := os.read(ours, 65536):
-            shown += data
-    except OSError:
-        pass  # how a terminal says that nobody writes any more
-    os.close(ours)
-    process.wait(timeout=30)
-    return shown.decode("utf-8").replace("\r\n", "\n")
 
 
 def in_a_pipe(line: str) -> str:

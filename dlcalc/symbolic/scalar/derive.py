@@ -62,6 +62,9 @@ class Derivation:
         self._exprs = {definition.name: definition.expr for definition in parts.definitions}
         self._tidy = Tidy(algebra)
         self._totals: dict[str, Form] = {by: algebra.one}
+        self._locals: dict[tuple[str, str], Form] = {}
+        self._forms: dict[str, Form] = {}
+        self._read: dict[int, tuple[Expr, Form]] = {}
         self._seen: set[str] = set()
         self._stepped: set[tuple[str, str]] = set()
         self._values: dict[Form, Form] = {}
@@ -78,8 +81,10 @@ class Derivation:
 
     def form(self, root: str) -> Form:
         """The same as a form."""
-        form = self._algebra.substituted(self._total(root), self._values)
-        return self._bounded(self._tidy(form))
+        if root not in self._forms:
+            form = self._algebra.substituted(self._total(root), self._values)
+            self._forms[root] = self._bounded(self._tidy(form))
+        return self._forms[root]
 
     def assembled(self, root: str) -> Expr:
         """The product of the steps, in the names of the definitions."""
@@ -130,7 +135,9 @@ class Derivation:
         return self._totals[name]
 
     def _local(self, name: str, by: str) -> Form:
-        return self._tidy(self._slope(self._exprs[name], by))
+        if (name, by) not in self._locals:
+            self._locals[name, by] = self._tidy(self._slope(self._exprs[name], by))
+        return self._locals[name, by]
 
     def _slope(self, expr: Expr, by: str) -> Form:
         """The derivative of a definition by a name in it, by the table of rules."""
@@ -152,7 +159,7 @@ class Derivation:
         rule, algebra = RULES[operation], self._algebra
         slopes = rule.sided if self._share and rule.sided else rule.slopes
         values = {
-            algebra.symbol(letter): algebra.read(operand)
+            algebra.symbol(letter): self._form(operand)
             for letter, operand in zip(_LETTERS, operands, strict=False)
         }
         values[algebra.symbol("h")] = algebra.read(parse(SHARES.get(self._share, "0")))
@@ -162,6 +169,13 @@ class Derivation:
         """The steps of the total derivative of a name, each once."""
         self._seen, self._stepped = set(), set()
         return self._links(name)
+
+    def _form(self, expr: Expr) -> Form:
+        """The form of a part of a definition, read once."""
+        # What is kept keeps its number.
+        if id(expr) not in self._read:
+            self._read[id(expr)] = expr, self._algebra.read(expr)
+        return self._read[id(expr)][1]
 
     def _links(self, name: str) -> tuple[Link, ...]:
         if name in self._seen:
@@ -290,6 +304,8 @@ def titled(expr: Expr, *by: str) -> str:
 
 #: A product or quotient in which one side alone varies, and is linear.
 _FACTOR = "constant factor"
+#: The rule of a power by its base, and by its exponent.
+_POWERS = ("power", "exponential")
 
 
 def _titles(expr: Expr, by: tuple[str, ...]) -> list[str]:
@@ -302,6 +318,9 @@ def _titles(expr: Expr, by: tuple[str, ...]) -> list[str]:
         title = "quotient" if operation == "/" and not below else _FACTOR
     elif operation == "*" and len(moving) == 1:
         title = _FACTOR
+    elif operation == "**":
+        pairs = zip(_POWERS, operands, strict=True)
+        return [*(title for title, operand in pairs if operand in moving), *below]
     else:
         title = RULES[operation].title or operation
     return below if title == _FACTOR and below else [title, *below]

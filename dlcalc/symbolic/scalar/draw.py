@@ -7,12 +7,14 @@ import random
 from collections.abc import Mapping, Sequence
 
 from dlcalc.errors import InputError
-from dlcalc.expr.tree import Expr, variables
+from dlcalc.expr.tree import Expr, variables, walk
 from dlcalc.symbolic.scalar.evaluate import Undefined, evaluate
 from dlcalc.symbolic.scalar.witness import Sides, slope
 
 POINTS = 7
 _ATTEMPTS = 300
+#: A large expression is tried at fewer points.
+_LEAST, _WORK = 30, 200_000
 
 
 def drawn(expr: Expr, by: str, also: Sequence[str] = ()) -> list[dict[str, float]]:
@@ -26,7 +28,8 @@ def drawn(expr: Expr, by: str, also: Sequence[str] = ()) -> list[dict[str, float
     telling: list[dict[str, float]] = []
     flat: list[dict[str, float]] = []
     edge: list[dict[str, float]] = []
-    for attempt in range(_ATTEMPTS):
+    attempts = max(min(_ATTEMPTS, _WORK // sum(1 for _ in walk(expr))), _LEAST)
+    for attempt in range(attempts):
         values = {name: drawn_number(source, attempt) for name in names}
         try:
             at_kink = on_kink(expr, values)

@@ -46,8 +46,8 @@ def equality(ours: Expr, theirs: Expr, within: Expr | None = None) -> Equality:
     >>> from dlcalc.expr.parse import parse
     >>> equality(parse("2*(x + 1)"), parse("x + 2 + x")).method
     'symbolically'
-    >>> equality(parse("x + 1"), parse("x - 1")).point
-    {'x': 0.5}
+    >>> equality(parse("x + 1"), parse("x - 1")).equal
+    False
     """
     algebra = Algebra()
     tidy = Tidy(algebra)

@@ -17,8 +17,9 @@ from dlcalc.errors import InputError
 from dlcalc.expr.tree import Binary, Call, Expr, Name, Negative, Number, Subscript, written
 from dlcalc.symbolic.scalar.exact import EVEN, ODD, folded, rational_power
 
-#: Of forms that are made for one question.
-MAX_FORMS = 200_000
+#: Of forms that are made for one question, and of terms and factors that are looked at.
+MAX_FORMS = 100_000
+MAX_WORK = 500_000
 #: No coefficient has more digits above or below its line.
 MAX_DIGITS = 300
 _LARGEST = 10**MAX_DIGITS
@@ -53,6 +54,7 @@ class Algebra:
 
     def __init__(self) -> None:
         self._forms: dict[object, Form] = {}
+        self._work = 0
         #: Whether what is made now stands as a person wrote it.
         self._reading = False
         self.zero, self.one = self.number(0), self.number(1)
@@ -67,6 +69,11 @@ class Algebra:
             below = frozenset(names).union(*[part.names for part in parts])
             found = self._forms[key] = Form(len(self._forms), kind, value, parts, below)
         return found
+
+    def _count(self, parts: int) -> None:
+        self._work += parts
+        if self._work > MAX_WORK:
+            raise InputError("the derivation takes too long: the expression is too large")
 
     def number(self, value: Fraction | int) -> Form:
         """A number. Raises `InputError` if it has too many digits to be exact."""
@@ -118,6 +125,7 @@ class Algebra:
                     add(coefficient * inner, part)
             else:
                 add(coefficient, core)
+        self._count(len(found))
         kept = {core: coefficient for core, coefficient in found.items() if coefficient}
         if not kept:
             return self.zero
@@ -193,6 +201,7 @@ class Algebra:
                     continue
             if exponent is not self.zero:
                 found[base] = exponent
+        self._count(len(found))
         if not coefficient:
             return self.zero
         self._absorb(found)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Iterable, Mapping
 from fractions import Fraction
 from typing import NamedTuple
 
 from dlcalc.errors import Place
-from dlcalc.expr.tree import Expr, written
+from dlcalc.expr.tree import Expr, variables, written
 from dlcalc.symbolic.scalar.check import PRECISE, relative
-from dlcalc.symbolic.scalar.draw import drawn
-from dlcalc.symbolic.scalar.evaluate import KINKED, evaluate
+from dlcalc.symbolic.scalar.draw import drawn_number
+from dlcalc.symbolic.scalar.evaluate import KINKED, Undefined, evaluate
 from dlcalc.symbolic.scalar.form import Algebra, Form
 from dlcalc.symbolic.scalar.orders import Entry
 from dlcalc.symbolic.scalar.present import Tidy, expression
@@ -21,13 +22,16 @@ _TORCH = {
     "mae": "the middle of both slopes",
     "max": "the middle of both slopes",
     "min": "the middle of both slopes",
-    "hardtanh": "the slope outside",
+    "hardtanh": "the outer slope",
 }
 _TAKEN = {
-    "left": "the slope on the left",
+    "left": "the left slope",
     "middle": "the middle of both slopes",
-    "right": "the slope on the right",
+    "right": "the right slope",
 }
+
+
+_ATTEMPTS = 40
 
 
 class Kink(NamedTuple):
@@ -36,8 +40,14 @@ class Kink(NamedTuple):
     function: str
     zero: Expr
     jump: bool
-    sentence: str
+    #: Which slope counts; empty at a jump.
+    taken: str
     place: Place | None
+
+    def sentence(self, here: bool = False) -> str:
+        """Where it is and what holds there; ``here`` if a point lies on it."""
+        where = f"{self.function} at {written(self.zero)} = 0{', as here' if here else ''}"
+        return f"{where}: {self.taken or 'there is no derivative there'}"
 
     def document(self) -> dict[str, object]:
         """It as JSON has it."""
@@ -46,7 +56,7 @@ class Kink(NamedTuple):
             "kind": kind,
             "function": self.function,
             "zero": written(self.zero),
-            "sentence": self.sentence,
+            "sentence": self.sentence(),
         }
 
 
@@ -56,13 +66,10 @@ def kinks(entries: Iterable[Entry], share: str = "") -> list[Kink]:
     for entry in entries:
         for bend in entry.derivation.bends(entry.root):
             zero = entry.derivation.whole(bend.zero)
-            where = f"{bend.function} at {written(zero)} = 0"
-            if bend.jump:
-                sentence = f"{where}: there is no derivative there"
-            else:
-                taken = _TAKEN[share] if share else _TORCH.get(bend.function, _TAKEN["left"])
-                sentence = f"{where}: {taken} counts{'' if share else ', as in PyTorch'}"
-            found.setdefault(where, Kink(bend.function, zero, bend.jump, sentence, bend.place))
+            taken = _TAKEN[share] if share else _TORCH.get(bend.function, _TAKEN["left"])
+            taken += " counts" if share else " counts, as in PyTorch"
+            kink = Kink(bend.function, zero, bend.jump, "" if bend.jump else taken, bend.place)
+            found.setdefault(kink.sentence(), kink)
     return list(found.values())
 
 
@@ -97,12 +104,17 @@ def pieces(entry: Entry) -> list[Piece]:
 
 def wrong_piece(entry: Entry, found: Iterable[Piece]) -> str:
     """Where a piece is not the derivative, as a sentence; empty if all agree at random points."""
-    points = drawn(entry.of, entry.path[-1])
-    for piece in found:
-        for values in points:
-            if evaluate(piece.zero, values) * piece.side <= 0:
+    names = list(dict.fromkeys([*variables(entry.of), *variables(entry.expr)]))
+    source = random.Random(2)
+    for attempt in range(_ATTEMPTS):
+        values = {name: drawn_number(source, attempt) for name in names}
+        for piece in found:
+            try:
+                if evaluate(piece.zero, values) * piece.side <= 0:
+                    continue
+                ours, whole = evaluate(piece.expr, values), evaluate(entry.expr, values)
+            except Undefined:
                 continue
-            ours, whole = evaluate(piece.expr, values), evaluate(entry.expr, values)
             if relative(ours, whole) > PRECISE**0.5:
                 return f"where {piece.condition} it is {whole:.9g} and not {ours:.9g}"
     return ""

@@ -16,8 +16,9 @@ import sympy as sp
 
 from dlcalc.expr.tree import Binary, Call, Expr, Name, Negative, Number, Subscript, written
 
-#: Larger differences are left to numbers.
+#: Larger differences are left to numbers, as are those of more terms when multiplied out.
 _MOST_OPERATIONS = 400
+_MOST_TERMS = 5_000
 
 
 def lifted(expr: Expr) -> Any:
@@ -58,11 +59,26 @@ def always_zero(difference: Any) -> bool:
     plain = difference.replace(sp.tanh, lambda x: 1 - 2 / (sp.exp(2 * x) + 1))
     plain = plain.rewrite([sp.sinh, sp.cosh], sp.exp)
     plain = plain.replace(sp.tan, lambda x: sp.sin(x) / sp.cos(x))
-    above = sp.expand(sp.expand_trig(sp.numer(sp.together(plain))))
+    above = sp.numer(sp.together(plain))
+    if _terms(above) > _MOST_TERMS:
+        return False
+    above = sp.expand(sp.expand_trig(above))
     if above == 0:
         return True
     # sin(x)**2 + cos(x)**2 is 1.
     return bool(sp.expand(above.replace(_is_square_of_sine, _by_cosine)) == 0)
+
+
+def _terms(expression: Any) -> int:
+    """How many terms an expression has when it is multiplied out, at most."""
+    found = [min(_terms(part), _MOST_TERMS + 1) for part in expression.args]
+    if expression.is_Add:
+        return sum(found)
+    if expression.is_Mul:
+        return min(math.prod(found), _MOST_TERMS + 1)
+    if expression.is_Pow and expression.exp.is_Integer and expression.exp > 0 and found[0] > 1:
+        return int(min(found[0] ** min(int(expression.exp), 30), _MOST_TERMS + 1))
+    return 1
 
 
 def _is_square_of_sine(node: Any) -> bool:
