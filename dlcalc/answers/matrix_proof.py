@@ -57,7 +57,7 @@ class Proof:
                 worst, where = off, part.symbol
         how, count = ("differences of complex steps", 1) if self.second else ("complex step", 3)
         places = f"{count} point{'s' if count > 1 else ''}{_sizes(problem)}"
-        sentence = f"{how} at {places}, relative errors below {bound(worst)}"
+        sentence = f"{how} at {places}, errors below {bound(worst)}"
         passed = worst <= (SECOND_TOLERANCE if self.second else TOLERANCE)
         if not passed:
             sentence = f"{where} is off by {shown_error(worst)} from {how} at {places}"
@@ -77,7 +77,7 @@ class Proof:
             worst = max(problem.difference_error(*pair) for pair in formulas.items())
             how, limit, by = "central differences of real numbers", DIFFERENCE_TOLERANCE, ""
         passed = worst <= limit
-        sentence = f"{how}{by}, relative errors below {bound(worst)}"
+        sentence = f"{how}{by}, errors below {bound(worst)}"
         if not passed:
             sentence = f"off by {shown_error(worst)} from {how}{by}"
         return Finding("the gradient", passed, sentence, {"method": how, "error": worst})
