@@ -94,7 +94,7 @@ def _head(told: Told) -> str:
 
 def shown_error(error: float) -> str:
     """A relative error to one digit."""
-    return f"{error:.0e}" if error else "0"
+    return f"{error:.0e}"
 
 
 def shown_shape(shape: Sequence[object]) -> str:

@@ -67,3 +67,10 @@ def test_no_sympy_on_this_path() -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, encoding="utf-8")
     assert done.stdout.splitlines() == ["2*X.T@(X@w - y)", "", "False"], done.stderr
+
+
+def test_lines_fit_a_terminal(run: Run) -> None:
+    shape = "X=nxd,W1=dxh,b1=h,W2=hxk,b2=k,Y=nxk"
+    text = "cross_entropy(tanh(X@W1 + b1)@W2 + b2, Y)"
+    done = run("grad", text, "--wrt", "W1,b1,W2,b2", "--shape", shape)
+    assert max(map(len, done.stdout.splitlines())) <= 80
