@@ -36,9 +36,11 @@ def apart(error: float, bound: float, what: str = "difference") -> str:
     The digits of a small one are those of one machine's rounding.
 
     >>> apart(3.1e-16, 1e-12), apart(2e-13, 1e-12), apart(0.5, 1e-12)
-    ('differences below 1e-14', 'differences below 1e-12', 'largest difference 0.5')
+    ('differences below 1e-14', 'differences below 1e-11', 'largest difference 0.5')
     """
     if not error <= bound:
         return f"largest {what} {error:.2g}"
-    power = max(ceil(log10(error)), -14) if error else -14
-    return f"{what}s below 1e{power:03d}"
+    power = ceil(log10(error)) if error else -14
+    # In steps of three, so that another machine's rounding seldom tells another bound.
+    told = next((step for step in (-14, -11, -8, -5) if power <= step), power)
+    return f"{what}s below 1e{told:03d}"

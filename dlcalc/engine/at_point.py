@@ -64,8 +64,10 @@ def check_here(
     and ``statistics`` are those from before the forward pass. With ``words`` the input
     is numbers of words, by which there is no derivative.
     """
-    point = Point(program.parameters.copy(), program.input.data.copy(), cotangent.copy())
-    gradient = np.concatenate([program.gradient, program.input.cotangent.ravel()])
+    inputs = np.concatenate([data.ravel() for data, _ in program.inputs])
+    point = Point(program.parameters.copy(), inputs, cotangent.copy())
+    pulled = [given.ravel() for _, given in program.inputs]
+    gradient = np.concatenate([program.gradient, *pulled])
     smooth = all(find(type(node.layer)).smooth(node.layer) for _, node, _ in program.trail)
     witness: ComplexStep | CentralDifference
     if smooth:

@@ -165,11 +165,10 @@ class Writer:
                 return self.binary(expr)
             case Call():
                 return self.call(expr)
-            case Transpose(Number() as operand):
-                # 2.T would be the number 2. and a T.
-                return f"({self.text(operand)}).T", ATOM
             case Transpose(operand):
-                return f"{self.inside(operand, ATOM)}.T", ATOM
+                inner = self.inside(operand, ATOM)
+                # 2.T would be the number 2. and a T.
+                return f"({inner}).T" if inner.isdigit() else f"{inner}.T", ATOM
             case Subscript(operand, indices):
                 return f"{operand.name}[{','.join(map(str, indices))}]", ATOM
         raise TypeError(expr)

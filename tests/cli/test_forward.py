@@ -128,12 +128,13 @@ QUESTIONS = [
 @pytest.mark.parametrize("question", QUESTIONS)
 @pytest.mark.parametrize("columns", [40, 80])
 def test_a_terminal_shows_it_unbroken(question: str, columns: int) -> None:
-    from cli.test_terminal import _ESCAPES, in_a_pipe, on_terminal, words
+    from cli.test_terminal import in_a_pipe, words
+    from terminal import ESCAPES, on_terminal
 
     line = " ".join(shlex.split(f"forward {question}"))
     if " | " in line or "residual" in line:
         line = line.replace("residual[conv:8,k1]", "residual[relu]")
-    shown = _ESCAPES.sub("", on_terminal(line, columns))
+    shown = ESCAPES.sub("", on_terminal(line, columns))
     if columns == 80:
         assert max(len(text.rstrip()) for text in shown.splitlines()) <= 80
     assert set(words(in_a_pipe(line))) <= set(words(shown))

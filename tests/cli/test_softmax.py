@@ -184,7 +184,7 @@ def test_a_file_of_logits(run: Run, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "rule"),
     [
-        ([""], "cannot read"),
+        ([""], "is empty"),
         (["[]"], "empty"),
         (["1,,2"], "not a number"),
         (["1,x"], "not a number"),

@@ -6,8 +6,9 @@ import json
 import re
 
 import pytest
-from cli.test_terminal import in_a_pipe, on_terminal, words
+from cli.test_terminal import in_a_pipe, words
 from conftest import Run
+from terminal import on_terminal
 
 STEP = ["step", "--weights", "0.5,-1,2", "--grad", "0.1,0,-0.2", "--lr", "0.1", "--l1", "0.01"]
 NOTES = ["--weights", "2", "--grad", "0.5", "--lr", "0.1", "--l2", "1", "--n", "10"]

@@ -30,7 +30,8 @@ def test_derivatives(case: Case) -> None:
     assert not found.failure
     assert len(found.findings) >= 3
     for answer, expected in zip(found.answers, case.expected):
-        assert not expected or answer.text == expected
+        # Brackets around a matrix product are the writer's, not the derivation's.
+        assert not expected or answer.text in (expected, str(parse(expected)))
     for step in found.steps:
         assert step.residual is not None
         assert step.residual < 1e-8
