@@ -201,7 +201,7 @@ class Writer:
 
 def _mixed(operator: str, left: Expr) -> bool:
     """Whether a matrix product is multiplied elementwise: few know that both bind alike."""
-    return operator in ("*", "/") and isinstance(left, Binary) and left.operator == "@"
+    return operator == "*" and isinstance(left, Binary) and left.operator == "@"
 
 
 def decimal(value: Fraction) -> tuple[str, int]:

@@ -76,7 +76,7 @@ def test_shared_errors_are_named_delta() -> None:
     assert lines[:3] == [
         "z3 = tanh(X@W1 + b1)",
         "delta5 = softmax(z3@W2 + b2) - Y",
-        "delta2 = delta5@W2.T*(1 - z3**2)",
+        "delta2 = (delta5@W2.T)*(1 - z3**2)",
     ]
     assert len(lines) == 7
     where: Any = found.document()["where"]
