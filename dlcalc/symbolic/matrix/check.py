@@ -20,7 +20,7 @@ _IMAGINARY = 1e-30
 _SECOND_STEPS = (2e-4, 2e-5, 2e-3)
 _STEP = 1e-3
 #: Variables of no more entries are moved one entry at a time.
-_FEW = 24
+FEW = 12
 #: Larger relative errors are disagreements.
 TOLERANCE = 1e-8
 #: Errors are shares of at least this, times the size of the value where there is one: where all
@@ -115,7 +115,7 @@ def first_error(
     name: str,
     formula: Array,
     random: Random,
-    few: int = _FEW,
+    few: int = FEW,
 ) -> float:
     """How far a formula is from the derivative of a function by a variable at a point."""
     shape = np.shape(values[name])

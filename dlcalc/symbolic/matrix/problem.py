@@ -230,7 +230,7 @@ class Problem:
         random = Random(1)
         return max(
             check.first_error(
-                self.value, point.values, name, value, random, few=24 if not number else 0
+                self.value, point.values, name, value, random, few=0 if number else check.FEW
             )
             for number, (point, value) in enumerate(zip(self.points, formula, strict=True))
         )

@@ -28,8 +28,8 @@ from dlcalc.symbolic.matrix.reverse import between
 from dlcalc.symbolic.matrix.shapes import renamed
 from dlcalc.symbolic.matrix.views import reread
 
-#: Steps of no more entries are checked entry by entry.
-_FEW = 12
+#: Steps of no more entries are checked entry by entry, others along random directions.
+_FEW = 4
 
 
 class Told(NamedTuple):
