@@ -132,6 +132,13 @@ def fill(
 
     targets = _targets(program)
     _refuse_unknown(given, targets, "--set", program)
+    for name, array in _memories(program).items():
+        if name not in given:
+            sizes = "x".join(map(str, array.shape))
+            raise InputError(
+                f"{name}, an encoder's output of {sizes}, has no numbers",
+                mend=f"Give them, as in --set {name}=1 for all, or a literal of {sizes}.",
+            )
     loaded = {} if saved is None else _loaded(saved, targets, program)
     missing = [name for name in program.tensors if name not in given and name not in loaded]
     if saved is not None and missing and seed is None:
@@ -160,9 +167,17 @@ def fill(
 
 
 def _targets(program: Program) -> dict[str, Array]:
-    """Every array that may be given: trained, kept, and the states that recurrences start from."""
+    """Every array that may be given: trained, kept, states to start from, encoders' outputs."""
     trained = {name: tensor.value for name, tensor in program.tensors.items()}
-    return {**trained, **program.statistics, **program.starts}
+    return {**trained, **program.statistics, **program.starts, **_memories(program)}
+
+
+def _memories(program: Program) -> dict[str, Array]:
+    """The encoders' outputs that decoders look at, without the batch where it is 1."""
+    return {
+        f"{name}.memory": value.data[0] if program.batch == 1 else value.data
+        for name, value in program.memories.items()
+    }
 
 
 def _refuse_unknown(

@@ -604,3 +604,14 @@ def test_options_that_mean_nothing_are_refused() -> None:
     assert "not their sizes" in refusal("3x32x32", "relu").mend
     assert "before the net" in refusal("dense:2", "1,2").mend
     assert "one value a channel" in refusal("1,2", "bn", training=True).rule
+
+
+def test_a_decoder_looks_at_the_memory_that_is_given() -> None:
+    line = "decoder:heads=1,memory=3x2"
+    with pytest.raises(InputError, match=r"decoder1\.memory, an encoder's output of 3x2"):
+        forward("[[1,2],[3,4]]", line)
+    outputs = [
+        forward("[[1,2],[3,4]]", line, set=[f"decoder1.memory={memory}"]).value
+        for memory in ("[[1,0],[0,1],[1,1]]", "[[1,0],[0,1],[5,1]]")
+    ]
+    assert outputs[0] != outputs[1]
