@@ -132,12 +132,12 @@ def fill(
 
     targets = _targets(program)
     _refuse_unknown(given, targets, "--set", program)
-    for name, array in _memories(program).items():
+    for name, memory in _memories(program).items():
         if name not in given:
-            sizes = "x".join(map(str, array.shape))
+            shape = "x".join(map(str, memory.shape))
             raise InputError(
-                f"{name}, an encoder's output of {sizes}, has no numbers",
-                mend=f"Give them, as in --set {name}=1 for all, or a literal of {sizes}.",
+                f"{name}, an encoder's output of {shape}, has no numbers",
+                mend=f"Give them, as in --set {name}=1 for all, or a literal of {shape}.",
             )
     loaded = {} if saved is None else _loaded(saved, targets, program)
     missing = [name for name in program.tensors if name not in given and name not in loaded]
