@@ -3,74 +3,132 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from fractions import Fraction
 
 from dlcalc.errors import Place
 
 
-@dataclass(frozen=True, slots=True)
 class Expr:
-    """A node; ``place`` is where it stood, and makes no difference to equality."""
+    """A node, never changed; ``place`` is where it stood, and makes no difference to equality.
 
-    place: Place | None = field(default=None, kw_only=True, compare=False, repr=False)
+    Made by hand: to create a dataclass takes a question as long as to read its expression.
+    """
+
+    __slots__ = ("place",)
+    __match_args__: tuple[str, ...] = ()
+
+    place: Place | None
+
+    def _parts(self) -> tuple[object, ...]:
+        return tuple([getattr(self, name) for name in self.__match_args__])
+
+    def __eq__(self, other: object) -> bool:
+        if type(self) is not type(other):
+            return NotImplemented
+        assert isinstance(other, Expr)
+        return self._parts() == other._parts()
+
+    def __hash__(self) -> int:
+        return hash((type(self).__name__, self._parts()))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(map(repr, self._parts()))})"
 
     def __str__(self) -> str:
         return written(self)
 
 
-@dataclass(frozen=True, slots=True)
 class Number(Expr):
     """An exact number, not negative."""
 
-    value: Fraction
+    __slots__ = ("value",)
+    __match_args__ = ("value",)
+
+    def __init__(self, value: Fraction, *, place: Place | None = None) -> None:
+        self.value = value
+        self.place = place
 
 
-@dataclass(frozen=True, slots=True)
 class Name(Expr):
     """A variable, or the constant pi."""
 
-    name: str
+    __slots__ = ("name",)
+    __match_args__ = ("name",)
+
+    def __init__(self, name: str, *, place: Place | None = None) -> None:
+        self.name = name
+        self.place = place
 
 
-@dataclass(frozen=True, slots=True)
 class Negative(Expr):
     """-x."""
 
-    operand: Expr
+    __slots__ = ("operand",)
+    __match_args__ = ("operand",)
+
+    def __init__(self, operand: Expr, *, place: Place | None = None) -> None:
+        self.operand = operand
+        self.place = place
 
 
-@dataclass(frozen=True, slots=True)
 class Binary(Expr):
     """Two operands and one of ``+ - * / ** @``."""
 
-    operator: str
-    left: Expr
-    right: Expr
+    __slots__ = ("left", "operator", "right")
+    __match_args__ = ("operator", "left", "right")
+
+    def __init__(
+        self, operator: str, left: Expr, right: Expr, *, place: Place | None = None
+    ) -> None:
+        self.operator = operator
+        self.left = left
+        self.right = right
+        self.place = place
 
 
-@dataclass(frozen=True, slots=True)
 class Call(Expr):
     """A function of `FUNCTIONS` at its arguments; ``axis`` None is all axes, or the last."""
 
-    function: str
-    arguments: tuple[Expr, ...]
-    axis: int | None = None
+    __slots__ = ("arguments", "axis", "function")
+    __match_args__ = ("function", "arguments", "axis")
+
+    def __init__(
+        self,
+        function: str,
+        arguments: tuple[Expr, ...],
+        axis: int | None = None,
+        *,
+        place: Place | None = None,
+    ) -> None:
+        self.function = function
+        self.arguments = arguments
+        self.axis = axis
+        self.place = place
 
 
-@dataclass(frozen=True, slots=True)
 class Transpose(Expr):
     """x.T."""
 
-    operand: Expr
+    __slots__ = ("operand",)
+    __match_args__ = ("operand",)
+
+    def __init__(self, operand: Expr, *, place: Place | None = None) -> None:
+        self.operand = operand
+        self.place = place
 
 
-@dataclass(frozen=True, slots=True)
 class Subscript(Expr):
     """A variable's entry, as in w[3,1,1]; each index is a whole number or a name."""
 
-    operand: Name
-    indices: tuple[int | str, ...]
+    __slots__ = ("indices", "operand")
+    __match_args__ = ("operand", "indices")
+
+    def __init__(
+        self, operand: Name, indices: tuple[int | str, ...], *, place: Place | None = None
+    ) -> None:
+        self.operand = operand
+        self.indices = indices
+        self.place = place
 
 
 def children(expr: Expr) -> tuple[Expr, ...]:
