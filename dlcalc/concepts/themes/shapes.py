@@ -10,7 +10,6 @@ from dlcalc.concepts.claim import CONDITIONS, ERRATUM, HOLDS, claim
 from dlcalc.concepts.measure import made
 from dlcalc.concepts.proof import INSIDE, OUTSIDE, PRINTED, RIGHT, Proof
 
-
 #: Input, kernel, stride, padding: all small cases in which the kernel fits.
 SMALL = [
     (i, k, s, p)
