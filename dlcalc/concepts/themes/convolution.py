@@ -7,7 +7,7 @@ from dlcalc.answers.params import params
 from dlcalc.answers.shape import shape
 from dlcalc.concepts.claim import CONDITIONS, ERRATUM, HOLDS, claim
 from dlcalc.concepts.measure import compiled, made, ran
-from dlcalc.concepts.proof import INSIDE, OUTSIDE, PRINTED, RIGHT, Proof
+from dlcalc.concepts.proof import INSIDE, OUTSIDE, RIGHT, Proof
 
 
 @claim(
