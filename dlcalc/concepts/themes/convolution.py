@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from dlcalc.answers.forward import forward
 from dlcalc.answers.params import params
 from dlcalc.answers.shape import shape
 from dlcalc.concepts.claim import CONDITIONS, ERRATUM, HOLDS, claim
 from dlcalc.concepts.measure import compiled, made, ran
 from dlcalc.concepts.proof import INSIDE, OUTSIDE, RIGHT, Proof
+
+if TYPE_CHECKING:
+    from dlcalc.engine.operation import Array
 
 
 @claim(
@@ -190,14 +195,14 @@ def two_linear_convs_one_conv(proof: Proof) -> None:
     proof.equal("dimensions reached of 25", 17, int(numpy.linalg.matrix_rank(slopes)))
 
 
-def _convolved(first: object, second: object) -> object:
+def _convolved(first: Array, second: Array) -> Array:
     """The full convolution of two 3x3 kernels, 5x5."""
     import numpy
 
     found = numpy.zeros((5, 5))
     for i in range(3):
         for j in range(3):
-            found[i : i + 3, j : j + 3] += numpy.asarray(first)[i, j] * numpy.asarray(second)
+            found[i : i + 3, j : j + 3] += first[i, j] * second
     return found
 
 
@@ -269,7 +274,7 @@ def transposed_convolution_inverse(proof: Proof) -> None:
     (name,) = program.tensors
     program.tensors[name].value[...] = kernel
 
-    def spread(values: object) -> object:
+    def spread(values: Array) -> Array:
         program.input.data[...] = values
         return program.forward()[0].ravel().copy()
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from dlcalc.answers.forward import forward
 from dlcalc.answers.params import params
 from dlcalc.answers.shape import shape
 from dlcalc.concepts.claim import CONDITIONS, ERRATUM, HOLDS, claim
 from dlcalc.concepts.measure import made, ran
 from dlcalc.concepts.proof import INSIDE, OUTSIDE, RIGHT, Proof
+
+if TYPE_CHECKING:
+    from dlcalc.engine.operation import Array
 
 
 @claim(
@@ -176,11 +181,11 @@ def conv1x1_channel_mixing(proof: Proof) -> None:
     proof.equal("pixels that change with pixel (2, 3)", [[2, 3]], _pixels(moved))
 
 
-def _pixels(changed: object) -> list[list[int]]:
+def _pixels(changed: Array) -> list[list[int]]:
     """The places at which any channel changed."""
     import numpy
 
-    found: list[list[int]] = numpy.argwhere(numpy.any(changed, axis=0)).tolist()  # type: ignore[arg-type]
+    found: list[list[int]] = numpy.argwhere(changed.any(axis=0)).tolist()
     return found
 
 

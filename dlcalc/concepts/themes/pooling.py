@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from dlcalc.answers.forward import forward
 from dlcalc.answers.params import params
 from dlcalc.concepts.claim import CONDITIONS, ERRATUM, HOLDS, claim
 from dlcalc.concepts.measure import compiled, made, ran
 from dlcalc.concepts.proof import INSIDE, OUTSIDE, RIGHT, Proof
+
+if TYPE_CHECKING:
+    from dlcalc.engine.operation import Array
 
 
 @claim(
@@ -294,17 +299,18 @@ def pooling_sparsity(proof: Proof) -> None:
     x = proof.random().normal(-0.5, 1.0, size=(40, 24, 24))
     shift = proof.subject("the ReLU in front", "relu ", "")
 
-    def zeros(net: str) -> object:
-        return ran(f"40x24x24 {shift}{net}", x) == 0
+    def zeros(net: str) -> Array:
+        found: Array = ran(f"40x24x24 {shift}{net}", x) == 0
+        return found
 
     def share(net: str) -> float:
-        return float(zeros(net).mean())  # type: ignore[attr-defined]
+        return float(zeros(net).mean())
 
     for net in ("pool:2", "pool:2,s1", "pool:3,s2"):
         most, mean = zeros(f"max{net}"), zeros(f"avg{net}")
-        fewer = int(mean.sum()) < int(most.sum())  # type: ignore[attr-defined]
+        fewer = int(mean.sum()) < int(most.sum())
         proof.fails(f"avg{net} has fewer zeros than max{net}", fewer)
-        proof.holds("the same zeros", bool((mean == most).all()), part=RIGHT)  # type: ignore[attr-defined]
+        proof.holds("the same zeros", bool((mean == most).all()), part=RIGHT)
     plain, overlapping, wide = share("maxpool:2"), share("maxpool:2,s1"), share("maxpool:3,s2")
     lost = plain - overlapping > 0.02
     proof.fails("stride 1 makes fewer zeros than stride 2", lost, overlapping)
