@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from dlcalc.answers.network import load_line
 from dlcalc.answers.shape import shape
@@ -30,7 +30,8 @@ def compiled(line: str, tensors: Mapping[str, object] | None = None) -> Program:
     from dlcalc.engine.program import Program
 
     start, net = load_line(line)
-    program = Program(net, start.sizes)
+    # The lines of proofs have numbers for sizes, never letters.
+    program = Program(net, cast("tuple[int, ...]", start.sizes))
     for name, value in (tensors or {}).items():
         program.tensors[name].value[...] = value
     return program
@@ -44,4 +45,6 @@ def ran(line: str, x: object, tensors: Mapping[str, object] | None = None) -> Ar
     """
     program = compiled(line, tensors)
     program.input.data[...] = x
-    return program.forward()[0].copy()
+    program.forward()
+    found: Array = program.output.data[0].copy()
+    return found

@@ -222,7 +222,7 @@ def undefined(text: str) -> list[str]:
     import ast
 
     tree = ast.walk(ast.parse(text))
-    bound, loaded = set(FROM_OUTSIDE), set()
+    bound, loaded = set(FROM_OUTSIDE), set[str]()
     for node in tree:
         if isinstance(node, ast.FunctionDef):
             bound.add(node.name)

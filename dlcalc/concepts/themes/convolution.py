@@ -276,7 +276,8 @@ def transposed_convolution_inverse(proof: Proof) -> None:
 
     def spread(values: Array) -> Array:
         program.input.data[...] = values
-        return program.forward()[0].ravel().copy()
+        found: Array = program.forward()[0].ravel().copy()
+        return found
 
     proof.equal("the shape comes back", "1x6x6", made(line + " convtranspose:1,k3"), RIGHT)
     apart = float(abs(spread(y) - matrix.T @ y.ravel()).max())

@@ -102,7 +102,7 @@ def stochastic_pooling(proof: Proof) -> None:
         固定窗口的池化只是把长度按比例缩短。""",
     verdict=CONDITIONS,
     conditions="The number of bins is fixed. A window of 2 makes 5 of 10 and 7 of 15.",
-    formula="output length == bins",
+    formula="len([i*n//bins for i in range(bins)]) == bins",
     commands=["dlcalc shape 8x15 adaptivemaxpool:4 --verify", "dlcalc shape 8x15 maxpool:2"],
 )
 def pooling_fixed_length(proof: Proof) -> None:
