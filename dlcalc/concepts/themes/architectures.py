@@ -28,8 +28,8 @@ def dense(*sizes: int) -> int:
     terms=("LeNet", "经典卷积网络"),
     sources=[("000", "classic CNNs")],
     statement="""LeNet-5 goes 32, 28, 14, 10, 5. Its modern form has 61,706 parameters; in that of
-        1998 each map of C3 sees only some of S2's, 1,516 parameters, and the net has 60,000
-        without its fixed output layer.""",
+        1998 all maps of C3 but one see only some of S2's, by 1,516 parameters, and the net has
+        60,000 without its fixed output layer.""",
     statement_chinese="""LeNet-5 的边长依次为 32、28、14、10、5。现代形式有 61,706 个参数；
         1998 年的 C3 只部分连接，有 1,516 个参数，不计固定的输出层共 60,000 个。""",
     verdict=HOLDS,

@@ -287,10 +287,10 @@ def stride_one_pool_overlaps(proof: Proof) -> None:
     tier=2,
     sources=[("001", "pooling")],
     statement="""Printed: overlapping and mean pooling hurt the sparsity of features. Behind a
-        ReLU the max and the mean of a window are zero together, so the zeros are the same;
-        overlap hardly matters, a wider window does, and any pooling makes fewer.""",
+        ReLU the max and the mean of a window are zero together, so their zeros are the same.
+        On random maps overlap hardly matters, and only a wider window makes much fewer.""",
     statement_chinese="""原文说重叠池化与均值池化不利于稀疏。ReLU 之后窗口的最大值与均值同时为零，
-        零的位置完全相同；重叠影响甚微，窗口变大才有影响，任何池化都减少零的比例。""",
+        零的位置完全相同；在随机图上重叠影响甚微，窗口变大才明显减少零。""",
     verdict=ERRATUM,
     formula="(maxpool(x) == 0) == (avgpool(x) == 0)",
     commands=["dlcalc forward 0,0,0,3 1x4 maxpool:2", "dlcalc forward 0,0,0,3 1x4 avgpool:2"],

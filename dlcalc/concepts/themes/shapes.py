@@ -18,6 +18,10 @@ SMALL = [
 ]
 
 
+#: A kernel of 2 that takes the right one.
+RIGHT_NEIGHBOUR = {"conv1.weight": [0, 1]}
+
+
 def places(i: int, k: int, s: int, p: int = 0) -> int:
     """How many places a kernel has, counted by moving it until it no longer fits."""
     found, begin = 0, -p
@@ -141,6 +145,8 @@ def same_keeps_shape(proof: Proof) -> None:
     for side, k in ((5, 3), (7, 2), (28, 5)):
         kept = made(f"{side} conv:1,k{k},p=same", "tf")
         proof.equal(f"{side} under k {k} at stride 1", str(side), kept, INSIDE)
+    right = forward([1, 2, 3], "1x3 conv:1,k2,p=same,bias=no", set=RIGHT_NEIGHBOUR, like="tf")
+    proof.equal("the odd padding is on the right", [[2, 3, 0]], right.value, INSIDE)
     for side, s in ((7, stride), (28, stride), (13, 5)):
         engine = made(f"{side} conv:1,k3,s{s},p=same", "tf")
         proof.fails(f"{side} kept at stride {s}", engine == str(side), engine, OUTSIDE)
