@@ -151,7 +151,8 @@ def fill(
         targets[name][...] = array
     for name, value in given.items():
         target = targets[name]
-        if len(value.values) == 1:
+        # A bare number fills a tensor; one in brackets has sizes, and these must fit.
+        if value.sizes in ((), (1,)):
             target[...] = value.values[0]
         else:
             sizes = tuple(map(int, target.shape))
