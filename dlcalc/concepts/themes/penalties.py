@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from dlcalc.answers.step import step
 from dlcalc.concepts.claim import CONDITIONS, ERRATUM, HOLDS, claim
@@ -16,9 +17,9 @@ def stepped(weights: Sequence[float], **settings: object) -> tuple[float, ...]:
     return found
 
 
-def slope(function: object, at: float, width: float = 1e-6) -> float:
+def slope(function: Callable[[float], float], at: float, width: float = 1e-6) -> float:
     """The central difference of a function of one number."""
-    return (function(at + width) - function(at - width)) / (2 * width)  # type: ignore[operator, no-any-return]
+    return (function(at + width) - function(at - width)) / (2 * width)
 
 
 @claim(
@@ -42,7 +43,7 @@ def slope(function: object, at: float, width: float = 1e-6) -> float:
 def l1_l2_penalty_definitions(proof: Proof) -> None:
     lam, n = 3.0, 10
     halved = proof.subject("the 2 under lambda/(2n)", 2, 1)
-    penalties = {
+    penalties: dict[str, Callable[[float], float]] = {
         "l1": lambda w: lam / n * abs(w),
         "l2": lambda w: lam / (halved * n) * w * w,
     }
@@ -76,7 +77,7 @@ def l1_formula_missing_bar(proof: Proof) -> None:
 
     w = numpy.array([1.0, -1.0])
     engine = L1(w, 1.0).penalty()
-    bars = proof.subject("the bars left out", float, abs)
+    bars: Callable[[float], float] = proof.subject("the bars left out", float, abs)
     proof.differs("the signed sum at (1, -1)", sum(bars(each) for each in w), engine)
     falling = [sum(bars(each) for each in (-size, -size)) for size in (1.0, 10.0, 1000.0)]
     proof.fails("the signed sum is at least 0", min(falling) >= 0, min(falling))
@@ -106,7 +107,9 @@ def _signs(after: Sequence[float]) -> tuple[int, ...]:
 )
 def l1_step_formula(proof: Proof) -> None:
     eta, lam, n = 0.1, 1.0, 10
-    sign = proof.subject("sign(w), not w", lambda w: math.copysign(1, w), float)
+    sign: Callable[[float], float] = proof.subject(
+        "sign(w), not w", lambda w: math.copysign(1, w), float
+    )
     for w, gradient in ((2.0, 0.0), (-1.5, 0.0), (0.03, 0.7), (-0.02, -0.4)):
         (after,) = stepped([w], grad=[gradient], lr=eta, l1=lam, n=n)
         right = w - eta * lam / n * sign(w) - eta * gradient
@@ -330,7 +333,7 @@ def regularisation_as_prior(proof: Proof) -> None:
     for place in range(3):
         unit = numpy.eye(3)[place]
 
-        def log_posterior(shift: float, unit: object = unit) -> float:
+        def log_posterior(shift: float, unit: Any = unit) -> float:
             w = ridge + shift * unit
             return float(-((y - x @ w) ** 2).sum() / 2 / sigma**2 - (w @ w) / 2 / tau**2)
 
