@@ -77,7 +77,11 @@ def l1_formula_missing_bar(proof: Proof) -> None:
 
     w = numpy.array([1.0, -1.0])
     engine = L1(w, 1.0).penalty()
-    bars: Callable[[float], float] = proof.subject("the bars left out", float, abs)
+    barred = proof.subject("the bars left out", False, True)
+
+    def bars(each: float) -> float:
+        return abs(each) if barred else each
+
     proof.differs("the signed sum at (1, -1)", sum(bars(each) for each in w), engine)
     falling = [sum(bars(each) for each in (-size, -size)) for size in (1.0, 10.0, 1000.0)]
     proof.fails("the signed sum is at least 0", min(falling) >= 0, min(falling))
@@ -107,12 +111,10 @@ def _signs(after: Sequence[float]) -> tuple[int, ...]:
 )
 def l1_step_formula(proof: Proof) -> None:
     eta, lam, n = 0.1, 1.0, 10
-    sign: Callable[[float], float] = proof.subject(
-        "sign(w), not w", lambda w: math.copysign(1, w), float
-    )
+    power = proof.subject("sign(w), not w", 0, 1)
     for w, gradient in ((2.0, 0.0), (-1.5, 0.0), (0.03, 0.7), (-0.02, -0.4)):
         (after,) = stepped([w], grad=[gradient], lr=eta, l1=lam, n=n)
-        right = w - eta * lam / n * sign(w) - eta * gradient
+        right = w - eta * lam / n * math.copysign(abs(w) ** power, w) - eta * gradient
         proof.near(f"from {w:g} with dE/dw {gradient:g}", right, after)
     (after,) = stepped([0.0], lr=eta, l1=lam, n=n)
     proof.near("from 0", 0.0, after, 0.0)
@@ -198,7 +200,7 @@ def l2_step_missing_learning_rate(proof: Proof) -> None:
     for w, gradient in ((2.0, 0.5), (-1.5, 0.25)):
         printed = (1 - eta * lam / n) * w - rate * gradient
         # The step is against the gradient of the whole loss, found by differences.
-        whole = slope(lambda v, g=gradient: lam / (2 * n) * v * v + g * v, w)
+        whole = slope(lambda v: lam / (2 * n) * v * v, w) + gradient
         (after,) = stepped([w], grad=[gradient], lr=eta, l2=lam, n=n)
         proof.differs(f"the printed line at w = {w:g}", printed, after)
         proof.near(f"with eta, at w = {w:g}", w - eta * whole, after, 1e-7, RIGHT)
