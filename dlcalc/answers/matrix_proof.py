@@ -96,9 +96,7 @@ class Proof:
                         worst, where = off, f"{part.symbol} as {name}"
         *first, last = forms
         passed = worst <= TOLERANCE
-        sentence = (
-            f"{', '.join(first)} and {last} forms, read again as printed, {apart(worst, 1.0)}"
-        )
+        sentence = f"{', '.join(first)} and {last} forms read again: {apart(worst, 1.0)}"
         if not passed:
             sentence = f"{where} is off by {shown_error(worst)} from the other forms"
         return Finding("the forms", passed, sentence, {"error": worst})

@@ -58,7 +58,7 @@ def scale(
 
     Its ends are round unless ``exact`` keeps those of the numbers; ``whole`` has no ticks
     between whole numbers. What cannot be shown is ignored; one number alone gets room
-    around it, none the room from 0 to 1.
+    around it, none the room from 0 to 1, or from 1 to 10.
 
     >>> [tick.label for tick in scale([0.13, 0.92]).ticks]
     ['0.0', '0.2', '0.4', '0.6', '0.8', '1.0']
@@ -66,8 +66,9 @@ def scale(
     ['0.01', '1', '100']
     """
     shown = [v for v in values if math.isfinite(v) and not (logarithmic and v <= 0)]
-    low, high = _roomy(min(shown), max(shown), logarithmic) if shown else (0.0, 1.0)
-    if logarithmic and shown:
+    nothing = (1.0, 10.0) if logarithmic else (0.0, 1.0)
+    low, high = _roomy(min(shown), max(shown), logarithmic) if shown else nothing
+    if logarithmic:
         return Scale(low, high, _powers(low, high, most), True)
     ticks = _round(low, high, most, whole)
     if exact:

@@ -87,7 +87,8 @@ def test_nothing_cancels(drawing: Drawing) -> None:
             assert abs(drawing.share - p) <= 8 * ULP * p
             assert abs(drawing.below - (limit - p)) <= 8 * ULP * (limit - p)
         assert abs(drawing.distinct - n * (1 - p)) <= 8 * ULP * n * (1 - p)
-        if variance > mpf(10) ** -200:
+        # What 250 digits leave of a variance of 0, as of one draw, says nothing.
+        if variance > mpf(10) ** -100:
             assert abs(drawing.variance - variance) <= 1e-11 * variance
 
 

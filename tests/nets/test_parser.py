@@ -340,7 +340,8 @@ def test_bounds(text: str) -> None:
     start = time.process_time()
     error = refused(text)
     report = error.report()
-    assert time.process_time() - start < 1
+    # Far from what it takes: reading more of an endless text would take minutes.
+    assert time.process_time() - start < 10
     assert len(report) < 1_000
 
 
