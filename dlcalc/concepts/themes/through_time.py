@@ -159,3 +159,46 @@ def rnn_w_above_one_explodes(proof: Proof) -> None:
     nilpotent = numpy.array([[2.0, entry], [2.0, entry]])
     size = float(numpy.linalg.norm(power(nilpotent, 2)))
     proof.fails("entries above 1 in size explode", size > 1, size, OUTSIDE)
+
+
+@claim(
+    "rnn-near-gradient-dominates",
+    title="In a sigmoid network near steps dominate the gradient",
+    chinese="梯度被近距离主导",
+    terms=("RNN 梯度消失", "长期依赖", "远距离梯度"),
+    sources=[("004", "BPTT note"), ("000", "RNN problems")],
+    statement="""That a recurrent network's gradient vanishes means that the far terms do, while
+        the near ones stay: with sigmoid, whose slope is at most 1/4, and |W| <= 2 a term ten steps
+        back is at most a thousandth of its immediate slope, and the last ten are nearly all.""",
+    statement_chinese="""RNN 梯度消失的真正含义是远处各项消失、近处各项仍在：
+        sigmoid 的导数不超过 1/4，|W|≤2 时十步之前的项至多剩千分之一，最近十步几乎就是全部。""",
+    verdict=HOLDS,
+    formula="(2/4)**10",
+    commands=["dlcalc activation sigmoid 0"],
+)
+def rnn_near_gradient_dominates(proof: Proof) -> None:
+    slope = proof.subject("the slope of sigmoid", 1.0, 5.0)
+    inputs = proof.random().normal(size=50).tolist()
+    for w in (0.5, 2.0):
+        found = _sigmoid_states(w, inputs)
+        slopes = [slope * s * (1 - s) for s in found]
+        before = [0.0, *found[:-1]]
+        parts = [
+            slopes[k] * before[k] * math.prod(w * each for each in slopes[k + 1 :])
+            for k in range(50)
+        ]
+        ends = [_sigmoid_states(w + side * 1e-5, inputs)[-1] for side in (1, -1)]
+        proof.near(f"their sum at w = {w}", (ends[0] - ends[1]) / 2e-5, sum(parts), 1e-8)
+        share = sum(abs(part) for part in parts[-10:]) / sum(abs(part) for part in parts)
+        proof.at_least(f"share of the last ten at w = {w}", 0.99, share)
+        proof.at_most("the factor ten steps back", (w / 4) ** 10, _factor(w, slopes))
+
+
+def _sigmoid_states(w: float, inputs: list[float]) -> list[float]:
+    given = {"rnn1.weight_ih_l0": [[1.0]], "rnn1.weight_hh_l0": [[w]]}
+    found: Any = forward([[x] for x in inputs], "rnn:1,bias=no,act=sigmoid", set=given).value
+    return [each[0] if isinstance(each, list) else each for each in found]
+
+
+def _factor(w: float, slopes: list[float]) -> float:
+    return math.prod(w * each for each in slopes[-10:])
