@@ -61,8 +61,8 @@ def learning_rate_too_large_or_small(proof: Proof) -> None:
     sources=[("003", "learning rate")],
     tier=2,
     statement="""The notes call the learning rate the distance moved, and write the step once
-        as x - dh and once with alpha. The distance is alpha*|dh|: with alpha fixed, steps shrink as the
-        gradient does.""",
+        as x - dh and once with alpha. The distance is alpha*|dh|: with alpha fixed, steps
+        shrink as the gradient does.""",
     statement_chinese="""原文称学习率为移动的距离，更新式有时写 x-dh、有时带 α。
         距离是 α·|dh|：α 不变时，步长随梯度变小而变小。""",
     verdict=CONDITIONS,
