@@ -58,7 +58,7 @@ class Proof:
                 worst, where = off, part.symbol
         how, count = ("differences of complex steps", 1) if self.second else ("complex step", 3)
         places = f"{count} point{'s' if count > 1 else ''}{_sizes(problem)}"
-        sentence = f"{how} at {places}, {apart(worst, 1.0, 'relative error')}"
+        sentence = f"{how} at {places}, {apart(worst, 1.0, 'error')}"
         passed = worst <= (SECOND_TOLERANCE if self.second else TOLERANCE)
         if not passed:
             sentence = f"{where} is off by {shown_error(worst)} from {how} at {places}"
@@ -78,7 +78,7 @@ class Proof:
             worst = max(problem.difference_error(*pair) for pair in formulas.items())
             how, limit, by = "central differences of real numbers", DIFFERENCE_TOLERANCE, ""
         passed = worst <= limit
-        sentence = f"{how}{by}, {apart(worst, 1.0, 'relative error')}"
+        sentence = f"{how}{by}, {apart(worst, 1.0, 'error')}"
         if not passed:
             sentence = f"off by {shown_error(worst)} from {how}{by}"
         return Finding("the gradient", passed, sentence, {"method": how, "error": worst})

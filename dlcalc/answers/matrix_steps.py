@@ -71,7 +71,7 @@ class Story:
         yield Finding(
             "the steps",
             True,
-            f"each step by complex step, {apart(worst, 1.0, 'relative error')}",
+            f"each step by complex step, {apart(worst, 1.0, 'error')}",
             {"error": worst},
         )
 
