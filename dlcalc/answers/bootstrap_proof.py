@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import sqrt
 from typing import TYPE_CHECKING, NamedTuple
 
+from dlcalc.answers.verified import apart
 from dlcalc.formulas.bootstrap import MAX_EXACT, Drawing
 from dlcalc.result import Finding
 
@@ -98,7 +99,7 @@ def _shares(drawings: list[Drawing]) -> list[Finding]:
                     worst = float("inf")
     how = "exact fractions" if fractions == len(drawings) else "mpmath to 50 digits"
     passed = worst <= _RELATIVE
-    sentence = f"shares by {how}, largest relative error {worst:.1e}"
+    sentence = f"shares by {how}, {apart(worst, _RELATIVE, 'relative error')}"
     return [Finding("shares", passed, sentence, {"largest_relative_error": worst})]
 
 
@@ -147,5 +148,5 @@ def estimated(result: EstimateResult) -> Finding:
         excess = (weight - Fraction("0.632")) * (out_of_bag - bounded)
     wanted = (1 - weight) * train + weight * out_of_bag - excess
     error = float(abs(Fraction(result.value) - wanted) / max(wanted, Fraction(1, 10**300)))
-    sentence = f"in exact fractions, relative error {error:.1e}"
+    sentence = f"in exact fractions, {apart(error, 1e-13, 'relative error')}"
     return Finding("estimate", error < 1e-13, sentence, {"relative_error": error})

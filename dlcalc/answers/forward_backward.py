@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dlcalc.answers.forward_data import fitted, numbers
 from dlcalc.answers.forward_layers import TOLERANCE
+from dlcalc.answers.verified import apart
 from dlcalc.errors import InputError, abridged, nearest
 from dlcalc.formulas.layers.loss import by_numbers, cross_entropy
 from dlcalc.formulas.layers.worked import Worked
@@ -266,8 +267,8 @@ def _checked(at: Point, cotangent: Array, gradients: dict[str, Array]) -> Findin
     many = f"{found.looked_at:,} of {found.entries:,} entries"
     if found.looked_at == found.entries:
         many = "1 entry" if found.entries == 1 else f"all {found.entries:,} entries"
-    apart = f"largest relative error {found.difference:.1e}" if found.difference else "no error"
-    sentence = f"gradients by {found.method}, {many}, {apart}"
+    told = apart(found.difference, 1.0, "relative error")
+    sentence = f"gradients by {found.method}, {many}, {told}"
     if found.undecided:
         kinks = ", ".join(f"{count} of {name}" for name, count in found.undecided.items())
         sentence += f"; at a kink, so undecided: {kinks}"

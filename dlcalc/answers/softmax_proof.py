@@ -6,6 +6,7 @@ from decimal import Decimal
 from math import isfinite, isnan
 from typing import TYPE_CHECKING, Any
 
+from dlcalc.answers.verified import apart
 from dlcalc.formulas.ieee import FORMATS, Format
 from dlcalc.formulas.softmax import PROBABILITIES, scaled
 from dlcalc.formulas.softmax_exact import DIGITS
@@ -65,7 +66,7 @@ def _digits(result: SoftmaxResult) -> Finding:
             pairs.append((result.perplexity, total / powers[k]))
         worst = max(_relative(found, right) for found, right in pairs)
     passed = worst <= _RELATIVE
-    sentence = f"the exact values by mpmath, largest relative error {worst:.1e}"
+    sentence = f"the exact values by mpmath, {apart(worst, _RELATIVE, 'relative error')}"
     return Finding("exact", passed, sentence, {"largest_relative_error": worst})
 
 

@@ -880,7 +880,7 @@ CLAIMS: dict[str, Entry] = {
         1,
         ('004', '000'),
         'holds',
-        ('activation',),
+        ('forward',),
         False,
     ),
     'lstm-equations': Entry(

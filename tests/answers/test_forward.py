@@ -615,3 +615,10 @@ def test_a_decoder_looks_at_the_memory_that_is_given() -> None:
         for memory in ("[[1,0],[0,1],[1,1]]", "[[1,0],[0,1],[5,1]]")
     ]
     assert outputs[0] != outputs[1]
+
+
+def test_a_plain_cell_goes_through_its_own_curve() -> None:
+    result = forward("[[1],[-1],[2]]", "rnn:1,act=sigmoid", seed=1, verify=True)
+    assert not result.failure
+    tanh = forward("[[1],[-1],[2]]", "rnn:1", seed=1, verify=True)
+    assert not tanh.failure and tanh.value != result.value

@@ -174,7 +174,7 @@ def rnn_w_above_one_explodes(proof: Proof) -> None:
         sigmoid 的导数不超过 1/4，|W|≤2 时十步之前的项至多剩千分之一，最近十步几乎就是全部。""",
     verdict=HOLDS,
     formula="(2/4)**10",
-    commands=["dlcalc activation sigmoid 0"],
+    commands=["dlcalc forward 1,-1,2 rnn:1,bias=no,act=sigmoid --trace"],
 )
 def rnn_near_gradient_dominates(proof: Proof) -> None:
     slope = proof.subject("the slope of sigmoid", 1.0, 5.0)

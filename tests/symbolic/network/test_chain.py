@@ -134,6 +134,7 @@ def test_what_is_not_there_is_refused(wrt: str, rule: str) -> None:
         ({"net": "4x8 conv:4,k3,g2"}, "without groups"),
         ({"net": "conv:4,k3"}, "input is missing"),
         ({"net": "4x3 lstm:4 last"}, "lstm"),
+        ({"net": "4x3 rnn:2,act=sigmoid last"}, "with tanh"),
         ({"net": "9000 dense:9000"}, "larger"),
         ({"net": "Fx3 rnn:2 last"}, "numbers for all sizes"),
         ({"net": "5 dense:3 tanh", "loss": "ce"}, "needs softmax"),
