@@ -58,6 +58,8 @@ class _Cell(NamedTuple):
     hidden: int
     #: The reset gate acts after the product with the state.
     after: bool = False
+    #: What squashes the sums of a plain cell.
+    curve: str = "tanh"
 
     def product(self, tensor: str, gate: int, j: int, x: Vector) -> list[tuple[float, float]]:
         """The products of one row of a gate."""
@@ -121,7 +123,7 @@ def _combined(name: str, formula: str, template: str, *vectors: Vector) -> Line:
 
 
 def _rnn(cell: _Cell, x: Vector, h: Vector, c: Vector) -> tuple[Line, ...]:
-    return (cell.gate("h", 0, "tanh", x, h),)
+    return (cell.gate("h", 0, cell.curve, x, h),)
 
 
 def _lstm(cell: _Cell, x: Vector, h: Vector, c: Vector) -> tuple[Line, ...]:
@@ -196,7 +198,8 @@ def moments(at: At) -> list[Moment]:
             sides: list[list[Vector]] = []
             for suffix in ("", "_reverse")[: layer.directions]:
                 name = f"l{level}{suffix}"
-                cell = _Cell(name, _own(at.tensors, f"_{name}"), int(layer.out), after)
+                own = _own(at.tensors, f"_{name}")
+                cell = _Cell(name, own, int(layer.out), after, getattr(layer, "act", "tanh"))
                 order = range(time) if not suffix else range(time - 1, -1, -1)
                 h = _start(at, f"h0_{name}", example, int(layer.state))
                 c = _start(at, f"c0_{name}", example, int(layer.out))

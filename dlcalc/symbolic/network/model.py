@@ -112,6 +112,8 @@ def _check(block: Block, step: Step) -> None:
         raise _refusal(step, f"the equations know bn of features and images, not of {step.input}")
     if word == "rnn" and (layer.layers != 1 or layer.bidirectional or layer.dropout):
         raise _refusal(step, "the equations know rnn with one layer that reads forwards")
+    if word == "rnn" and layer.act != "tanh":
+        raise _refusal(step, f"the equations know rnn with tanh, not with {layer.act}")
     if word in ("maxpool", "avgpool"):
         windows = layer.windows(step.input.spatial, _torch())
         if any(window.ends != (0, 0) or window.dilation != 1 for window in windows) or layer.ceil:

@@ -132,6 +132,7 @@ def test_what_is_not_there_is_refused(wrt: str, rule: str) -> None:
         ({"net": "2-2", "at": "x=what"}, "x=what"),
         ({"net": "3 dense:2 dropout dense:2"}, "dropout"),
         ({"net": "4x8 conv:4,k3,g2"}, "without groups"),
+        ({"net": "4x3 rnn:2,act=sigmoid"}, "rnn with tanh, not with sigmoid"),
         ({"net": "conv:4,k3"}, "input is missing"),
         ({"net": "4x3 lstm:4 last"}, "lstm"),
         ({"net": "9000 dense:9000"}, "larger"),
