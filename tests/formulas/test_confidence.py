@@ -33,7 +33,7 @@ def test_the_quantile_is_the_inverse(share: float, freedom: int) -> None:
 def test_scipy_says_the_same() -> None:
     stats = pytest.importorskip("scipy.stats")
     for freedom in (*range(1, 40), 100, 399, 400):
-        for t in (0, 1e-6, 0.3, 1, 2.5, 7, 50):
+        for t in (0, 0.01, 0.3, 1, 2.5, 7, 50):
             assert abs(within(t, freedom) - (2 * stats.t.cdf(t, freedom) - 1)) < 1e-12
 
 
