@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from dlcalc.answers.verified import apart
 from dlcalc.formulas.bootstrap import MAX_EXACT, Drawing
+from dlcalc.formulas.confidence import NORMAL
 from dlcalc.result import Finding
 
 if TYPE_CHECKING:
@@ -14,8 +15,6 @@ if TYPE_CHECKING:
 
 #: A simulation disagrees if it is further from the exact share than so many standard errors.
 STANDARD_ERRORS = 5
-# Half of the interval that holds a normal variable with 95 %.
-_NORMAL_95 = 1.959963984540054
 # Where nothing was simulated, --verify draws about so many numbers for each n.
 _DRAWN = 2_000_000
 # Floats are right to a few units in the last place.
@@ -32,7 +31,7 @@ class Sample(NamedTuple):
     @property
     def interval(self) -> tuple[float, float]:
         """The 95 % confidence interval of the mean, by the normal distribution."""
-        half = _NORMAL_95 * self.deviation / sqrt(self.repeats)
+        half = NORMAL * self.deviation / sqrt(self.repeats)
         return self.mean - half, self.mean + half
 
     def document(self) -> dict[str, object]:

@@ -74,6 +74,7 @@ IMAGES = [
 SEQUENCES = [
     "rnn:2,layers=2",
     "rnn:3,bidirectional=yes,bias=no",
+    "rnn:2,act=sigmoid",
     "lstm:2",
     "lstm:3,proj=2,layers=2,bidirectional=yes",
     "lstm:2,biases=1",

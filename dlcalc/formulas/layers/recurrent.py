@@ -58,7 +58,7 @@ class _Cell(NamedTuple):
     hidden: int
     #: The reset gate acts after the product with the state.
     after: bool = False
-    #: What a plain cell's state goes through.
+    #: What squashes the sums of a plain cell.
     curve: str = "tanh"
 
     def product(self, tensor: str, gate: int, j: int, x: Vector) -> list[tuple[float, float]]:
@@ -199,8 +199,7 @@ def moments(at: At) -> list[Moment]:
             for suffix in ("", "_reverse")[: layer.directions]:
                 name = f"l{level}{suffix}"
                 own = _own(at.tensors, f"_{name}")
-                curve = getattr(layer, "act", "tanh")
-                cell = _Cell(name, own, int(layer.out), after, curve)
+                cell = _Cell(name, own, int(layer.out), after, getattr(layer, "act", "tanh"))
                 order = range(time) if not suffix else range(time - 1, -1, -1)
                 h = _start(at, f"h0_{name}", example, int(layer.state))
                 c = _start(at, f"c0_{name}", example, int(layer.out))
