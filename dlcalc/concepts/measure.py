@@ -9,6 +9,8 @@ from dlcalc.answers.network import load_line
 from dlcalc.answers.shape import shape
 
 if TYPE_CHECKING:
+    from numpy.random import Generator
+
     from dlcalc.engine.operation import Array
     from dlcalc.engine.program import Program
 
@@ -48,3 +50,15 @@ def ran(line: str, x: object, tensors: Mapping[str, object] | None = None) -> Ar
     program.forward()
     found: Array = program.output.data[0].copy()
     return found
+
+
+def trial(line: str, random: Generator, batch: int) -> Program:
+    """A net in training with weights, a batch and a cotangent drawn at random."""
+    from dlcalc.engine.program import Program
+
+    start, net = load_line(line)
+    program = Program(net, cast("tuple[int, ...]", start.sizes), batch=batch, training=True)
+    for array in (program.parameters, program.input.data, program.output.cotangent):
+        if array is not None:
+            array[...] = random.normal(size=array.shape)
+    return program
