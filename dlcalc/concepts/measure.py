@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, cast
 
 from dlcalc.answers.network import load_line
@@ -62,3 +62,26 @@ def trial(line: str, random: Generator, batch: int) -> Program:
         if array is not None:
             array[...] = random.normal(size=array.shape)
     return program
+
+
+def number(value: object) -> float:
+    """A result's value, where the question has one number for an answer."""
+    if not isinstance(value, int | float):
+        raise AssertionError(value)
+    return float(value)
+
+
+def difference(f: Callable[[float], float], x: float, step: float = 1e-5) -> float:
+    """A central difference.
+
+    >>> round(difference(lambda x: x * x, 3.0), 6)
+    6.0
+    """
+    return (f(x + step) - f(x - step)) / (2 * step)
+
+
+def partial_difference(
+    f: Callable[[Sequence[float]], float], at: Sequence[float], i: int, step: float = 1e-5
+) -> float:
+    """A central difference by one entry of a vector."""
+    return difference(lambda x: f([*at[:i], x, *at[i + 1 :]]), at[i], step)
