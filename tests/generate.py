@@ -46,6 +46,7 @@ THEMES = (
     "descent",
     "descent_practice",
     "chain_rule",
+    "back_propagation",
     "vanishing",
     "exploding",
     "penalties",

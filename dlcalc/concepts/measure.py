@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, cast
 
 from dlcalc.answers.network import load_line
 from dlcalc.answers.shape import shape
 
 if TYPE_CHECKING:
+    from numpy.random import Generator
+
     from dlcalc.engine.operation import Array
     from dlcalc.engine.program import Program
 
@@ -48,3 +50,38 @@ def ran(line: str, x: object, tensors: Mapping[str, object] | None = None) -> Ar
     program.forward()
     found: Array = program.output.data[0].copy()
     return found
+
+
+def trial(line: str, random: Generator, batch: int) -> Program:
+    """A net in training with weights, a batch and a cotangent drawn at random."""
+    from dlcalc.engine.program import Program
+
+    start, net = load_line(line)
+    program = Program(net, cast("tuple[int, ...]", start.sizes), batch=batch, training=True)
+    for array in (program.parameters, program.input.data, program.output.cotangent):
+        if array is not None:
+            array[...] = random.normal(size=array.shape)
+    return program
+
+
+def number(value: object) -> float:
+    """A result's value, where the question has one number for an answer."""
+    if not isinstance(value, int | float):
+        raise AssertionError(value)
+    return float(value)
+
+
+def difference(f: Callable[[float], float], x: float, step: float = 1e-5) -> float:
+    """A central difference.
+
+    >>> round(difference(lambda x: x * x, 3.0), 6)
+    6.0
+    """
+    return (f(x + step) - f(x - step)) / (2 * step)
+
+
+def partial_difference(
+    f: Callable[[Sequence[float]], float], at: Sequence[float], i: int, step: float = 1e-5
+) -> float:
+    """A central difference by one entry of a vector."""
+    return difference(lambda x: f([*at[:i], x, *at[i + 1 :]]), at[i], step)
