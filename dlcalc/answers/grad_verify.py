@@ -82,7 +82,7 @@ def _by_engine(entries: Sequence[Entry], origins: dict[str, Expr]) -> Finding | 
             if not error <= _TOLERANCE:
                 ours = _precisely(entry.expr, point)
                 error = relative(ours, other.value)
-            if abs(ours - other.value) <= other.noise:
+            if not error <= _TOLERANCE and abs(ours - other.value) <= other.noise:
                 continue
             if not error <= _TOLERANCE:
                 sentence = f"the engine says {other.value:.9g} and not {ours:.9g} at {shown(point)}"
