@@ -10,7 +10,24 @@ The Python surface is the functions behind the commands, loaded when first used:
 """
 
 __version__ = "0.1.0"
-__all__ = ["ClaimError", "InputError", "__version__", "grad", "params", "shape"]
+__all__ = [
+    "ClaimError",
+    "InputError",
+    "__version__",
+    "activation",
+    "bootstrap",
+    "forward",
+    "grad",
+    "loss",
+    "norm",
+    "params",
+    "shape",
+    "softmax",
+    "split",
+    "step",
+    "train",
+    "train_seeds",
+]
 
 
 def __getattr__(name: str) -> object:

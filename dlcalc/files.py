@@ -1,14 +1,39 @@
-"""What comes from the disk and standard input: bounded reading, refusals that name the file."""
+"""The disk and standard input: bounded reading, writing at once, refusals that name the file."""
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import BinaryIO
 
 from dlcalc.errors import InputError, Place, Source, abridged
 
 #: No text that is a question (a net, a line) is longer than this, in bytes.
 MAX_BYTES = 1_000_000
+
+
+# Who may not touch the disk at the moment, as a word for messages; empty for everyone else.
+_closed_for = ""
+
+
+@contextmanager
+def closed(who: str) -> Iterator[None]:
+    """Let nothing inside read or write files: what ``who`` asks for is not trusted."""
+    global _closed_for
+    before, _closed_for = _closed_for, who
+    try:
+        yield
+    finally:
+        _closed_for = before
+
+
+def check_open(path: str, place: Place | None = None) -> None:
+    """Raise `InputError` if files are closed."""
+    if _closed_for:
+        rule = f"{abridged(path, 60)} is a file, which {_closed_for} may not read or write"
+        raise InputError(rule, place=place)
 
 
 def read_source(path: str, place: Place | None = None) -> Source:
@@ -27,6 +52,7 @@ def read_bytes(path: str, limit: int, place: Place | None = None) -> tuple[bytes
     Raises `InputError` if it cannot be read or holds more than ``limit`` bytes.
     """
     name = "standard input" if path == "-" else abridged(path, 60)
+    check_open(path, place)
     try:
         if path == "-":
             data = standard_input().read(limit + 1)
@@ -62,3 +88,60 @@ def decode(data: bytes, name: str, place: Place | None = None) -> str:
     if "\0" in text:
         raise InputError(f"{name} is not a text file: it holds NUL bytes", place=place)
     return text
+
+
+def write_whole(path: str, write: Callable[[BinaryIO], object]) -> None:
+    """Let ``write`` fill a file, which is there whole or as it was before.
+
+    Raises `InputError` if it cannot be written.
+    """
+    from tempfile import mkstemp
+
+    check_open(path)
+    target, written = os.path.abspath(path), ""
+    try:
+        # In the same directory, so that the exchange is one step of the file system.
+        handle, written = mkstemp(
+            prefix=f".{os.path.basename(target)[:80]}.", dir=os.path.dirname(target)
+        )
+        with os.fdopen(handle, "wb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(written, _mode(target))
+        os.replace(written, target)
+    except BaseException as error:
+        with suppress(OSError):
+            os.unlink(written)
+        if isinstance(error, OSError):
+            raise _unwritable(path, error) from error
+        raise
+
+
+def refuse_unwritable(path: str) -> None:
+    """Raise `InputError` if a file cannot be written there: before the work, not behind it."""
+    from errno import EISDIR
+    from tempfile import TemporaryFile
+
+    check_open(path)
+    target = os.path.abspath(path)
+    try:
+        if os.path.isdir(target):
+            raise IsADirectoryError(EISDIR, os.strerror(EISDIR))
+        with TemporaryFile(dir=os.path.dirname(target)):
+            pass
+    except OSError as error:
+        raise _unwritable(path, error) from error
+
+
+def _unwritable(path: str, error: OSError) -> InputError:
+    return InputError(f"cannot write {abridged(path, 60)}: {error.strerror or error}")
+
+
+def _mode(target: str) -> int:
+    """The rights that the file had, or those of any new file."""
+    with suppress(OSError):
+        return os.stat(target).st_mode & 0o777
+    mask = os.umask(0)
+    os.umask(mask)
+    return 0o666 & ~mask

@@ -8,6 +8,7 @@ A word is read as what it is: a number or vector (``0.5,-1,2``), an array
 from __future__ import annotations
 
 import re
+from os.path import exists
 from typing import NamedTuple
 
 from dlcalc.errors import InputError, Place, Source, abridged
@@ -17,11 +18,16 @@ MAX_BYTES = 50_000_000
 MAX_NUMBERS = 5_000_000
 #: Arrays of more axes are not read (NumPy's own bound is 64).
 MAX_RANK = 8
+#: Whole numbers have no more digits.
+MAX_DIGITS = 100
 
 _NUMBER = r"[-+]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]{1,4})?|inf|nan)"
 _VECTOR = re.compile(rf"\s*{_NUMBER}\s*(?:,\s*{_NUMBER}\s*)*")
 _TOKEN = re.compile(rf"\s*(?:({_NUMBER})|([\[\],]))\s*")
 _ONE = re.compile(_NUMBER)
+_WHOLE = re.compile(r"([-+]?[0-9]+)(?:\.([0-9]*))?(?:[eE]\+?([0-9]{1,4})|(?:\*\*|\^)([0-9]{1,4}))?")
+# What was meant as numbers, and not as the path of a file.
+_MEANT = re.compile(r"[-+0-9.,eE\s]*")
 
 
 class Numbers(NamedTuple):
@@ -43,6 +49,36 @@ def number(text: str, name: str) -> float:
     if not _ONE.fullmatch(text.strip()):
         raise _refusal(text, 0, len(text), f"{name} must be a number, not {abridged(text)}")
     return float(text)
+
+
+def whole(text: str | int, name: str, *, least: int = 0) -> int:
+    """The whole number that a text is, such as 1000, 1e18 or 10**18; exactly, however large.
+
+    Raises `InputError` if it is none, is below ``least`` or has more than `MAX_DIGITS` digits.
+
+    >>> whole("1e3", "n"), whole("10**18", "n")
+    (1000, 1000000000000000000)
+    """
+    written = str(text).strip().replace("_", "")
+    match = _WHOLE.fullmatch(written)
+    if match is None:
+        rule = f"{name} must be a whole number, not {abridged(str(text)) or 'empty'}"
+        raise _refusal(str(text), 0, len(str(text)), rule)
+    digits, fraction, exponent = match[1], match[2] or "", match[3] or match[4] or "0"
+    if len(digits) + int(exponent) > MAX_DIGITS:
+        raise InputError(f"{name} has more than {MAX_DIGITS} digits")
+    if fraction.rstrip("0")[int(exponent) :]:
+        raise InputError(f"{name} must be a whole number, not {abridged(str(text))}")
+    if match[4]:
+        if digits.lstrip("+") != "10":
+            raise InputError(f"{name}: only powers of 10 are read, not {abridged(str(text))}")
+        found = int("1" + "0" * int(exponent))
+    else:
+        # The digits behind the point that the exponent does not reach are zeros.
+        found = int((digits + fraction + "0" * int(exponent))[: len(digits) + int(exponent)])
+    if found < least:
+        raise InputError(f"{name} must be at least {least}, not {found}")
+    return found
 
 
 def vector(text: str, name: str) -> list[float]:
@@ -80,15 +116,29 @@ def read(word: str, name: str = "the data") -> Numbers:
     >>> read("[[1,2,0],[0,1,3]]")
     Numbers(sizes=(2, 3), values=[1.0, 2.0, 0.0, 0.0, 1.0, 3.0], columns=())
     """
-    if _VECTOR.fullmatch(word):
+    if _VECTOR.fullmatch(word) or ("," in word and "[" not in word and not exists(word)):
         values = vector(word, name)
         return Numbers((len(values),), values)
     if word.lstrip().startswith("["):
         return _literal(Source(word), name)
+    if word != "-" and ("," in word or not word.strip()) and _MEANT.fullmatch(word):
+        return literal(word, name)
     data, file = read_bytes(word, MAX_BYTES)
     if data.startswith(b"\x93NUMPY"):
         return _npy(data, file)
     return parse(decode(data, file), file)
+
+
+def literal(word: str, name: str) -> Numbers:
+    """The array that a word itself is, and not a file: a vector or a literal.
+
+    >>> literal("1,2", "the data").values
+    [1.0, 2.0]
+    """
+    if word.lstrip().startswith("[["):
+        return _literal(Source(word), name)
+    values = vector(word, name)
+    return Numbers((len(values),), values)
 
 
 def parse(text: str, name: str) -> Numbers:

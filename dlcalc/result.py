@@ -70,9 +70,17 @@ class Result:
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {abridged(self.terse())}>"
 
+    def drawn(self, width: int, *, ascii: bool) -> list[list[str]]:
+        """The same numbers drawn, for who looks at a terminal: lines of at most that width."""
+        return []
+
     def terse(self) -> str:
-        """The bare value, as ``-q`` prints it."""
-        return str(self.value)
+        """The bare value, as ``-q`` prints it: numbers of a vector parted by commas."""
+        return written(self.value)
+
+    def in_one_line(self) -> str:
+        """The bare value where a line is all there is: in messages, and answering a stream."""
+        return ", ".join(self.terse().splitlines())
 
     def plain(self) -> str:
         """The answer as aligned text, as wide as it is."""
@@ -97,10 +105,41 @@ def meets(value: object, expected: str) -> bool:
 
     >>> meets(0.36787944, "0.368"), meets(0.3686, "0.368"), meets(1_000, "1,000")
     (True, False, True)
+    >>> meets((0.0900306, 0.2447285), "0.09,0.245"), meets((0.09, 0.24), "0.09")
+    (True, False)
     """
+    if isinstance(value, tuple):
+        parts = expected.replace("[", "").replace("]", "").split(",")
+        values = flat(value)
+        return len(parts) == len(values) and all(map(meets, values, parts))
     if isinstance(value, int | float):
         return _number_meets(value, expected.strip())
     return "".join(expected.split()) == "".join(str(value).split())
+
+
+def flat(value: object) -> list[object]:
+    """The parts of a tuple of tuples, in order."""
+    if isinstance(value, tuple):
+        return [part for each in value for part in flat(each)]
+    return [value]
+
+
+def written(value: object) -> str:
+    """A value as it can be read again: 0.5, 0.5,-1 for a vector, [[1,2],[3,4]] for a matrix.
+
+    >>> written((0.5, -1.0)), written(((1, 2), (3, 4)))
+    ('0.5,-1.0', '[[1,2],[3,4]]')
+    """
+    if not isinstance(value, tuple):
+        return str(value)
+    text = _bracketed(value)
+    return text if any(isinstance(part, tuple) for part in value) else text[1:-1]
+
+
+def _bracketed(value: object) -> str:
+    if not isinstance(value, tuple):
+        return str(value)
+    return f"[{','.join(map(_bracketed, value))}]"
 
 
 # Digits, or digits parted by commas into thousands, then a fraction and an exponent.

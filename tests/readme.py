@@ -14,21 +14,30 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
+from terminal import ESCAPES, on_terminal
+
 README = Path(__file__).resolve().parent.parent / "README.md"
-_BLOCK = re.compile(r"```console\n\$ (?P<command>[^\n]*)\n(?P<output>.*?)```", re.DOTALL)
+# What a ```console block shows went into a pipe, what a ```terminal block shows to a terminal.
+_BLOCK = re.compile(
+    r"```(?P<where>console|terminal)\n\$ (?P<command>[^\n]*)\n(?P<output>.*?)```", re.DOTALL
+)
 
 
 class Example(NamedTuple):
-    """One command of the README with the output shown below it."""
+    """One command of the README with the output shown below it, by a pipe or a terminal."""
 
     command: str
     output: str
+    where: str = "console"
 
 
 def examples() -> list[Example]:
     """Every console block of the README."""
     text = README.read_text(encoding="utf-8")
-    return [Example(match["command"], match["output"]) for match in _BLOCK.finditer(text)]
+    return [
+        Example(match["command"], match["output"], match["where"])
+        for match in _BLOCK.finditer(text)
+    ]
 
 
 def run(command: str, shell: str = "bash") -> str:
@@ -46,10 +55,24 @@ def run(command: str, shell: str = "bash") -> str:
     return done.stdout
 
 
+def seen(command: str) -> str:
+    """What a terminal of 80 columns shows in the end, without its colours."""
+    shown = on_terminal(command.removeprefix("dlcalc "), 80, LC_ALL="C.UTF-8")
+    lines = [line.rpartition("\r")[2].rstrip() for line in ESCAPES.sub("", shown).split("\n")]
+    return "\n".join(lines)
+
+
+def output(where: str, command: str) -> str:
+    """What is to stand below a command."""
+    return run(command) if where == "console" else seen(command)
+
+
 def main() -> None:
     """Write what the commands print into their blocks."""
     text = README.read_text(encoding="utf-8")
-    text = _BLOCK.sub(lambda m: f"```console\n$ {m['command']}\n{run(m['command'])}```", text)
+    text = _BLOCK.sub(
+        lambda m: f"```{m['where']}\n$ {m['command']}\n{output(m['where'], m['command'])}```", text
+    )
     README.write_text(text, encoding="utf-8")
 
 

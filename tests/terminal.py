@@ -1,14 +1,17 @@
-"""The command on a terminal of a given width."""
+"""A command on a terminal of its own, and what it writes there."""
 
 from __future__ import annotations
 
 import fcntl
 import os
 import pty
+import re
 import struct
 import subprocess
 import sys
 import termios
+
+ESCAPES = re.compile(r"\x1b\[[0-9;]*[mK]")
 
 
 def on_terminal(line: str, columns: int, **environment: str) -> str:

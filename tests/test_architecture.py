@@ -25,6 +25,7 @@ ROWS = [
     "expr",
     "charts",
     "numbers",
+    "csv_rows",
     "result",
     "files",
     "errors",

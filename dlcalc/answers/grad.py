@@ -22,6 +22,8 @@ def grad(
     order: int = 1,
     hessian: bool = False,
     jacobian: bool = False,
+    hvp: str = "",
+    symmetric: str = "",
     at_kink: str = "",
     view: str = "",
     code: str = "",
@@ -30,21 +32,44 @@ def grad(
     net: str = "",
     activation: str = "",
     loss: str = "",
+    unit: int = 0,
     steps: bool = True,
 ) -> GradResult:
     """The derivative of an expression by variables, step by step.
 
     ``wrt`` are the variables (all, if none is given), ``shape`` gives letters shapes
-    such as ``X=nxd,w=d`` and derives matrices, ``net`` derives a whole network
-    instead. ``at`` are numbers for the variables, as ``w=0.5,x=2``. Raises `InputError`
-    where an expression cannot be read or derived.
+    such as ``X=nxd,w=d`` and derives matrices (``hvp`` names a vector that the Hessian is
+    multiplied by, ``symmetric`` letters whose matrices equal their transposes), ``net``
+    derives a whole network instead. ``at`` are numbers for the variables, as ``w=0.5,x=2``
+    or ``w=1,2,X=[[1,2],[3,4]]``. Raises `InputError` where an expression cannot be read or
+    derived.
 
     >>> grad("sigmoid(w*x + b)", wrt="w").value
     'x*sigmoid(w*x + b)*(1 - sigmoid(w*x + b))'
     """
     names = named(wrt)
     if net:
-        raise InputError("gradients of whole networks are not there yet", mend="Leave out --net.")
+        from dlcalc.answers.grad_net import grad_net
+
+        if expressions:
+            raise InputError("--net derives a network, so an expression has no use beside it")
+        others = {"shape": shape, "hessian": hessian, "jacobian": jacobian, "hvp": hvp}
+        others |= {"symmetric": symmetric, "at-kink": at_kink, "order": order != 1}
+        unused = [name for name, given in others.items() if given]
+        if unused:
+            raise InputError(f"--{unused[0]} is for expressions, and --net derives a network")
+        return grad_net(
+            net,
+            wrt=names,
+            activation=activation,
+            loss=loss,
+            unit=unit,
+            at=at,
+            view=view,
+            code=code,
+            latex=latex,
+            steps=steps,
+        )
     if activation or loss:
         given = "--activation" if activation else "--loss"
         raise InputError(f"{given} is of a network", mend="Give one, as in --net 2-2-2.")
@@ -52,7 +77,26 @@ def grad(
         raise InputError("there is no expression", mend="Give one, as in 'sigmoid(w*x + b)'.")
     parsed = [parse(text) for text in expressions]
     if shape or any(map(of_matrices, parsed)):
-        raise InputError("gradients of matrices are not there yet")
+        from dlcalc.answers.grad_matrix import grad_matrix
+
+        return grad_matrix(
+            parsed,
+            names,
+            shape=shape,
+            at=at,
+            order=order,
+            hessian=hessian,
+            hvp=hvp,
+            symmetric=symmetric,
+            at_kink=at_kink,
+            view=view,
+            code=code,
+            latex=latex,
+            steps=steps,
+        )
+    if hvp or symmetric:
+        option = "--hvp" if hvp else "--symmetric"
+        raise InputError(f"{option} is for vectors and matrices", mend="Give --shape as well.")
     from dlcalc.answers.grad_scalar import grad_scalar
 
     return grad_scalar(

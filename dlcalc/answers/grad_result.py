@@ -19,6 +19,8 @@ class Step(NamedTuple):
     #: The relative error that its numeric check found; None where nothing could be checked.
     residual: float | None = None
     parts: tuple[Step, ...] = ()
+    #: Its number at ``--at``.
+    value: float | None = None
 
     def document(self) -> dict[str, object]:
         """The step as JSON has it."""
@@ -29,6 +31,8 @@ class Step(NamedTuple):
             "shape": self.shape or None,
             "residual": self.residual,
         }
+        if self.value is not None:
+            document["value"] = self.value
         if self.parts:
             document["steps"] = [part.document() for part in self.parts]
         return document
@@ -62,6 +66,7 @@ class GradResult(Result):
         findings: Sequence[Finding] = (),
         *,
         definitions: Sequence[tuple[str, str]] = (),
+        heading: Sequence[Row] = (),
         remarks: Sequence[Row] = (),
         views: Mapping[str, str] | None = None,
         shown: Sequence[str] = (),
@@ -70,7 +75,7 @@ class GradResult(Result):
         arrangement: Sequence[Sequence[int]] = (),
         notes: Sequence[str] = (),
     ) -> None:
-        """``views`` are texts by name, ``shown`` the names of those that were asked for.
+        """``heading`` stands above all; ``views`` are texts by name, ``shown`` those asked for.
 
         ``definitions`` are the names that the steps use, ``remarks`` rows such as where
         the gradient has kinks; ``compare`` tells whether a text is the same gradient;
@@ -82,6 +87,7 @@ class GradResult(Result):
         self.findings: tuple[Finding, ...] = ()
         self.add(findings)
         self.definitions = tuple(definitions)
+        self.heading = tuple(heading)
         self.remarks = tuple(remarks)
         self.views = dict(views or {})
         self.shown = tuple(shown)
@@ -131,7 +137,7 @@ class GradResult(Result):
 
     def blocks(self) -> list[Block]:
         """Names, steps, views, what verified them, and the gradient last."""
-        found = []
+        found = [Block("ll", list(self.heading))]
         if self.show_steps:
             rows = [
                 Row(("" if number else "let", f"{name} = {text}"))
@@ -193,7 +199,10 @@ def _is_number(text: str) -> bool:
 def _rows(steps: Sequence[Step]) -> list[Row]:
     rows = []
     for step in steps:
-        rows.append(Row((f"{step.symbol} = {step.text}", step.rule, step.shape)))
+        text = f"{step.symbol} = {step.text}"
+        if step.value is not None:
+            text += f" = {step.value:.6g}"
+        rows.append(Row((text, step.rule, step.shape)))
         rows += _rows(step.parts)
     return rows
 

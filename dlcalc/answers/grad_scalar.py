@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from dlcalc.answers.grad_result import Answer, Comparison, GradResult, Step
+from dlcalc.answers.verified import apart
 from dlcalc.errors import ClaimError, InputError, abridged, nearest
 from dlcalc.expr.parse import parse
 from dlcalc.expr.tree import Expr, Name, Subscript, variables, written
@@ -273,7 +274,7 @@ def _findings(found: Orders, parts: Sequence[Piece]) -> Iterator[Finding]:
     largest = max(entry.verdict.largest for entry in entries)
     sentence = (
         f"{' and '.join(methods)} at {points} random point{'s' * (points != 1)}, "
-        f"largest relative error {largest:.1g}"
+        f"{apart(largest, 1.0, 'relative error')}"
     )
     document = {"method": " and ".join(methods), "points": points, "residual": largest}
     yield Finding("the derivative", True, sentence, document)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from math import isnan
 
+from dlcalc.answers.verified import apart
 from dlcalc.expr.tree import Expr
 from dlcalc.result import Finding
 from dlcalc.symbolic.scalar.check import relative
@@ -88,7 +89,7 @@ def _by_engine(entries: Sequence[Entry], origins: dict[str, Expr]) -> Finding | 
                 sentence = f"the engine says {other.value:.9g} and not {ours:.9g} at {shown(point)}"
                 return Finding(entry.symbol, False, sentence, {"method": "engine"})
             largest = max(largest, error)
-    sentence = f"the engine's backward pass, largest relative error {largest:.1g}"
+    sentence = f"the engine's backward pass, {apart(largest, 1.0, 'relative error')}"
     return Finding("the engine", True, sentence, {"method": "engine", "residual": largest})
 
 

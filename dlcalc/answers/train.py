@@ -2,55 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from functools import partial
 from time import monotonic
-from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+from typing import TYPE_CHECKING, NamedTuple, Unpack
 
-from dlcalc.answers.train_net import ToyNet, aimed, toy_net
+from dlcalc.answers.train_asked import Asked, Options
+from dlcalc.answers.train_net import ToyNet
 from dlcalc.answers.train_result import Final, TrainResult
-from dlcalc.errors import InputError, NotationError
+from dlcalc.errors import InputError, abridged
 from dlcalc.result import Finding, Row
 
 if TYPE_CHECKING:
+    from dlcalc.answers.train_drawing import Drawing
     from dlcalc.engine.aim import Aim
     from dlcalc.engine.tasks.problem import Problem
     from dlcalc.engine.trainer import Settings, Trainer
 
-#: Learning rates that suit toys, where a recipe has another optimiser.
-_RATES = {"gd": 0.1, "sgd": 0.1, "momentum": 0.05, "nesterov": 0.05, "adagrad": 0.1}
-_RATES |= {"adadelta": 1.0, "rmsprop": 0.005}
-_USUAL_RATE = 0.01
-#: What may be another when a training is resumed: where the data are, how long it lasts.
-_FREE = ("epochs", "data")
+#: So many steps of a training by derived equations are compared, and so alike they must be.
+_COMPARED = 200
+_ALIKE, _ALIKE_IN_SINGLE = 1e-12, 1e-4
 # Seconds between two files of --save.
 _EVERY = 1.0
 
 
-class Options(TypedDict, total=False):
-    """What may be asked for; None is the task's own, or the saved one."""
+class Moment(NamedTuple):
+    """How far a training is behind an epoch: its loss and metric, and the learning rate it had."""
 
-    samples: int | None
-    noise: float | None
-    seed: int | None
-    validation: float | None
-    data: str | None
-    target: str | None
-    loss: str | None
-    optimizer: str | None
-    lr: float | None
-    momentum: float | None
-    batch: int | None
-    epochs: int | None
-    l1: float | None
-    l2: float | None
-    proximal: bool | None
-    decay: float | None
-    clip_norm: float | None
-    clip_value: float | None
-    schedule: str | None
-    early_stopping: int | None
-    initialiser: str | None
-    dtype: str | None
+    number: int
+    epochs: int
+    loss: float
+    metric: str
+    value: float
+    rate: float
 
 
 class Watch:
@@ -60,14 +43,18 @@ class Watch:
         """Whether to stop behind this step."""
         return False
 
-    def epoch(self, number: int, epochs: int, loss: float, metric: tuple[str, float]) -> None:
+    def epoch(self, now: Moment) -> None:
         """Be told of an epoch behind it."""
+
+    def seed(self, done: int, seeds: int) -> None:
+        """Be told how many of several trainings are done."""
 
 
 def train(
     *words: str,
     save: str | None = None,
     resume: str | None = None,
+    plot: str | None = None,
     expect_accuracy: float | None = None,
     expect_loss: float | None = None,
     watch: Watch | None = None,
@@ -77,17 +64,21 @@ def train(
 
     ``words`` are the task's name and perhaps a net in the notation, in one string or in
     many; with ``data`` a CSV file stands for the task. ``save`` keeps the training in a
-    file, from which ``resume`` goes on as if it had never stopped. Raises `InputError`.
+    file, from which ``resume`` goes on as if it had never stopped. ``plot`` is an SVG
+    file for a picture of what was learnt. Raises `InputError`.
 
     >>> result = train("xor")
     >>> result.value, result.failure
     (1.0, '')
     """
-    asked = _Asked(" ".join(words).split(), options, resume)
+    if plot is not None:
+        refuse_unplottable(plot)
+    asked = Asked(" ".join(words).split(), options, resume)
     try:
         problem, toy, aim, settings = asked.training()
-        _check_expectations(aim, expect_accuracy, expect_loss)
-        trainer = _trainer(problem, toy, aim, settings)
+        check_expectations(aim, expect_accuracy, expect_loss)
+        derived = bool(asked.of("derived", False))
+        trainer = _trainer(problem, toy, aim, settings, derived)
     except (TypeError, ValueError, AttributeError) as error:
         if not asked.saved:
             raise
@@ -96,165 +87,98 @@ def train(
         trainer.restore(asked.state)
     over = trainer.done
     findings = toy.verified(trainer.program, settings.seed)
+    if derived:
+        findings.append(_derived(problem, toy, aim, settings))
     config = asked.config(problem, toy, aim, settings)
     finished = _run(trainer, config, save, watch or Watch())
     final = None if trainer.divergence is not None else _final(trainer)
     if final is not None and problem.reach is not None:
         findings.append(_reach(problem, aim, final))
-    return TrainResult(
+    result = TrainResult(
         config,
-        _heading(problem, toy, settings, aim),
+        heading(problem, toy, settings, aim),
         aim.metric,
         trainer.history,
         final,
         findings,
         divergence=trainer.divergence,
         interrupted=not finished,
-        failures=_missed(final, expect_accuracy, expect_loss),
+        failures=missed(final, expect_accuracy, expect_loss),
         notes=_notes(trainer, over),
+        look=partial(_look, trainer, problem),
     )
+    if plot is not None:
+        _draw(plot, result)
+    return result
 
 
-def _trainer(problem: Problem, toy: ToyNet, aim: Aim, settings: Settings) -> Trainer:
+def refuse_unplottable(path: str) -> None:
+    """Raise `InputError` if no picture can be written there."""
+    from dlcalc.files import refuse_unwritable
+
+    if not path.lower().endswith(".svg"):
+        raise InputError(
+            f"--plot writes SVG, and {abridged(path)} does not end in .svg",
+            mend=f"Such as --plot {abridged(path.rpartition('.')[0] or 'picture')}.svg.",
+        )
+    refuse_unwritable(path)
+
+
+def _look(trainer: Trainer, problem: Problem) -> list[Drawing]:
+    from dlcalc.answers.train_drawing import learnt, losses
+
+    drawings = [losses(trainer.history)] if len(trainer.history) > 1 else []
+    if trainer.divergence is None:
+        drawings.append(learnt(trainer, problem))
+    return drawings
+
+
+def _draw(path: str, result: TrainResult) -> None:
+    from dlcalc.answers.train_drawing import picture
+    from dlcalc.files import write_whole
+
+    found = result.terse() if result.final is None else f"{result.metric} {result.terse()}"
+    title = f"{result.heading[0].cells[0]}: {found}"
+    text = picture(title, result.look())
+    write_whole(path, lambda file: file.write(text.encode()))
+
+
+def _trainer(
+    problem: Problem, toy: ToyNet, aim: Aim, settings: Settings, derived: bool = False
+) -> Trainer:
     from dlcalc.engine.trainer import Trainer
 
-    return Trainer(toy.net, problem.training, problem.held_out, aim, settings, problem.scale)
+    derive = None
+    if derived:
+        from dlcalc.symbolic.network.training import gradient_of
 
-
-class _Asked:
-    """The words and options of a question, over those of the file that is resumed."""
-
-    def __init__(self, words: list[str], options: Options, resume: str | None) -> None:
-        self.given: Mapping[str, Any] = {k: v for k, v in options.items() if v is not None}
-        self.saved: dict[str, Any] = {}
-        self.state: dict[str, Any] = {}
-        self.digest: int | None = None
-        if resume is not None:
-            from dlcalc.engine.checkpoint import load
-
-            config, self.state = load(resume)
-            if not isinstance(config.get("config"), dict):
-                raise InputError(f"{resume} is not a file of --save")
-            self.saved, self.digest = config["config"], config.get("digest")
-        self.task, self.net = "", words
-        if self.of("data", None) is None:
-            kept = self.saved.get("task")
-            if not words and not isinstance(kept, str):
-                from dlcalc.engine.tasks.index import TASKS
-
-                raise NotationError(
-                    "there is no task", mend=f"Name one: {', '.join(TASKS)}; or give --data."
-                )
-            self.task = words[0] if words else str(kept)
-            self.net = words[1:]
-
-    def of(self, name: str, default: Any) -> Any:
-        """An option as given, else as saved, else its default. Refuses what contradicts."""
-        value = self.given.get(name)
-        if name in self.saved:
-            kept = self.saved[name]
-            if value is not None and value != kept and name not in _FREE:
-                flag = f"--{name.replace('_', '-')}"
-                raise InputError(
-                    f"{flag} is {value}, but the training to be resumed has {kept}",
-                    mend=f"Leave {flag} out.",
-                )
-            return kept if value is None else value
-        return default if value is None else value
-
-    def training(self) -> tuple[Problem, ToyNet, Aim, Settings]:
-        """Everything that a trainer is made of."""
-        seed = self.of("seed", 0)
-        if not isinstance(seed, int) or seed < 0:
-            raise InputError(f"--seed must be at least 0, not {seed}")
-        problem = self._problem(seed)
-        if self.digest not in (None, problem.digest):
-            raise InputError("the examples are not those of the training to be resumed")
-        written = " ".join(self.net)
-        kept = self.saved.get("net")
-        trusted = bool(written) or not isinstance(kept, str)
-        toy = toy_net(problem.input, written or kept or problem.recipe.net, files=trusted)
-        if isinstance(kept, str) and toy.text != kept:
+        if aim.number is not None or aim.smoothing or aim.weights is not None:
             raise InputError(
-                f"the net is not that of the training to be resumed, {kept}",
-                mend="Leave the net out.",
+                f"derived equations know {aim.loss.replace('_', '-')} as it is, without a number, "
+                "smoothing and class weights"
             )
-        if self.saved and self.task and problem.name != self.saved.get("task"):
-            raise InputError(f"the training to be resumed is one of {self.saved.get('task')}")
-        aim = aimed(toy, problem, self.of("loss", None), own=not written)
-        return problem, toy, aim, self._settings(problem, seed)
+        derive = gradient_of(toy.steps, aim.loss)
+    training, held_out = problem.training, problem.held_out
+    return Trainer(toy.net, training, held_out, aim, settings, problem.scale, derive)
 
-    def _problem(self, seed: int) -> Problem:
-        from dlcalc.engine.tasks.problem import of_file, of_task
 
-        validation, path = self.of("validation", None), self.of("data", None)
-        target = self.of("target", None)
-        if path is None:
-            if target is not None:
-                raise InputError("--target names a column of --data, which is missing")
-            samples, noise = self.of("samples", None), self.of("noise", None)
-            return of_task(
-                self.task, samples=samples, noise=noise, validation=validation, seed=seed
-            )
-        if target is None:
-            raise InputError("--data needs --target", mend="Name the column to be predicted.")
-        for name in ("samples", "noise"):
-            if self.given.get(name) is not None:
-                raise InputError(f"--{name} is for tasks that are drawn, and --data is read")
-        return of_file(path, target, validation=validation, seed=seed)
+def _derived(problem: Problem, toy: ToyNet, aim: Aim, settings: Settings) -> Finding:
+    """Whether the derived equations and the engine's backward pass train alike."""
+    import numpy as np
 
-    def _settings(self, problem: Problem, seed: int) -> Settings:
-        from dlcalc.engine.trainer import Settings
-
-        recipe, of = problem.recipe, self.of
-        optimizer = of("optimizer", recipe.optimizer)
-        usual = _RATES.get(optimizer, _USUAL_RATE)
-        if of("dtype", "float64") not in ("float32", "float64"):
-            raise InputError("--dtype must be float32 or float64")
-        patience = of("early_stopping", None)
-        if patience is not None and patience < 1:
-            raise InputError(f"--early-stopping must be at least 1, not {patience}")
-        settings = Settings(
-            optimizer,
-            float(of("lr", recipe.rate if optimizer == recipe.optimizer else usual)),
-            of("momentum", None),
-            of("batch", recipe.batch),
-            of("epochs", recipe.epochs),
-            of("l1", 0.0),
-            of("l2", 0.0),
-            bool(of("proximal", False)),
-            of("decay", 0.0),
-            of("clip_norm", None),
-            of("clip_value", None),
-            of("schedule", "constant"),
-            of("initialiser", "default").replace("-", "_"),
-            patience or 0,
-            of("dtype", "float64"),
-            seed,
-        )
-        if settings.proximal and not settings.l1:
-            raise InputError("--proximal is a way to take --l1, which is missing")
-        changed = self.saved and settings.epochs != self.saved.get("epochs")
-        if changed and "cosine" in settings.schedule:
-            raise InputError(
-                "a cosine schedule ends with the last epoch, so --epochs cannot be another",
-                mend="Leave --epochs out.",
-            )
-        return settings
-
-    def config(
-        self, problem: Problem, toy: ToyNet, aim: Aim, settings: Settings
-    ) -> dict[str, object]:
-        """Every setting as it was used; also what a file of --save holds."""
-        found: dict[str, object] = {"task": problem.name if self.task else None}
-        found |= {"net": toy.text, "input": problem.input, "parameters": toy.parameters}
-        found |= {"data": self.of("data", None), "target": self.of("target", None)}
-        found |= {"samples": problem.samples, "noise": problem.noise}
-        found |= {"validation": problem.validation, "loss": aim.loss.replace("_", "-")}
-        own = settings._asdict()
-        found |= {"optimizer": own.pop("optimizer"), "lr": own.pop("rate")}
-        patience = own.pop("patience")
-        return {**found, **own, "early_stopping": patience or None}
+    trainers = [_trainer(problem, toy, aim, settings, derived) for derived in (True, False)]
+    for trainer in trainers:
+        trainer.run(after_step=lambda trainer=trainer: trainer.step >= _COMPARED)  # type: ignore[misc]
+    ours, theirs = (trainer.program.parameters for trainer in trainers)
+    steps = trainers[1].step
+    difference = float(np.max(np.abs(ours - theirs), initial=0.0))
+    bound = _ALIKE if settings.dtype == "float64" else _ALIKE_IN_SINGLE
+    sentence = (
+        f"{steps} steps by the derived equations and by the engine, parameters within "
+        f"{difference:.1e}"
+    )
+    document = {"steps": steps, "largest_difference": difference}
+    return Finding("derived", difference <= bound, sentence, document)
 
 
 def _run(trainer: Trainer, config: dict[str, object], save: str | None, watch: Watch) -> bool:
@@ -268,8 +192,9 @@ def _run(trainer: Trainer, config: dict[str, object], save: str | None, watch: W
         return watch.asked_to_stop()
 
     def after_epoch() -> None:
-        last = trainer.history[-1]
-        watch.epoch(last.number, trainer.settings.epochs, last.loss, (name, last.metric))
+        number, loss, _, value = trainer.history[-1]
+        rate = trainer.schedule.rate(number - 1)
+        watch.epoch(Moment(number, trainer.settings.epochs, loss, name, value, rate))
 
     finished = trainer.run(after_step, after_epoch)
     # What has diverged is not worth keeping: the file before it is.
@@ -323,17 +248,17 @@ def _reach(problem: Problem, aim: Aim, final: Final) -> Finding:
     return Finding("reach", passed, sentence, document, counts=False)
 
 
-def _heading(problem: Problem, toy: ToyNet, settings: Settings, aim: Aim) -> list[Row]:
+def heading(problem: Problem, toy: ToyNet, settings: Settings, aim: Aim) -> list[Row]:
+    """What is trained, on what and how."""
     trained = len(problem.training.inputs)
     held = 0 if problem.held_out is None else len(problem.held_out.inputs)
     examples = f"{trained:,} examples" + (f", {held:,} more held out" if held else "")
     batch = settings.batch
     batches = f"batches of {batch:,}" if 0 < batch < trained else "all at once"
-    loss = aim.loss.replace("_", "-")
     return [
         Row((problem.name, examples)),
         Row(("net", f"{problem.input} {toy.text}")),
-        Row(("training", f"{loss}, {settings.optimizer} at {settings.rate:g}, {batches}")),
+        Row(("training", f"{aim.text}, {settings.optimizer} at {settings.rate:g}, {batches}")),
     ]
 
 
@@ -354,7 +279,8 @@ def _notes(trainer: Trainer, over: bool) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _check_expectations(aim: Aim, accuracy: float | None, loss: float | None) -> None:
+def check_expectations(aim: Aim, accuracy: float | None, loss: float | None) -> None:
+    """Raise `InputError` for expectations that a training of this aim cannot have."""
     if accuracy is not None and aim.metric != "accuracy":
         raise InputError(
             "--expect-accuracy asks about classes, and this task is one of numbers",
@@ -366,7 +292,8 @@ def _check_expectations(aim: Aim, accuracy: float | None, loss: float | None) ->
         raise InputError("--expect-loss must be a number")
 
 
-def _missed(final: Final | None, accuracy: float | None, loss: float | None) -> tuple[str, ...]:
+def missed(final: Final | None, accuracy: float | None, loss: float | None) -> tuple[str, ...]:
+    """The expectations that were not met, as sentences."""
     if final is None:
         return ()
     found = []

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from math import floor, inf, log10
 from typing import TYPE_CHECKING, NamedTuple
 
 from dlcalc.answers.counting import Counted, count, sums
 from dlcalc.answers.counting import walk as walk_layers
 from dlcalc.answers.remarks import walk
-from dlcalc.errors import InputError, NotationError, Place, ShapeError, Source
+from dlcalc.errors import InputError, NotationError, Place, ShapeError, Source, abridged
+from dlcalc.layers.activation import Activation, Identity
 from dlcalc.layers.convention import TORCH
 from dlcalc.layers.shape import Shape, sizes_text
 from dlcalc.nets.parser import Net, parse, unroll
 from dlcalc.nets.trace import Step, trace
+from dlcalc.numbers import vector
 from dlcalc.result import Finding
 
 if TYPE_CHECKING:
@@ -23,8 +26,8 @@ if TYPE_CHECKING:
 #: Larger nets are no toys.
 MAX_PARAMETERS = 10_000_000
 MAX_ACTIVATIONS = 2_000_000
-# Losses that take logits, the layer that they apply themselves, and the loss that does not.
-_LOGITS = {"binary_cross_entropy": "sigmoid", "cross_entropy": "softmax"}
+#: Losses that take logits, and the layer that they apply themselves.
+LOGITS = {"binary_cross_entropy": "sigmoid", "cross_entropy": "softmax"}
 _CHECKED_BATCH, _CHECKED_SAMPLES = 4, 16
 
 
@@ -115,11 +118,90 @@ def toy_net(start: str, text: str, *, files: bool = True) -> ToyNet:
                 place=step.place,
                 mend="Take layers such as dense for it.",
             )
+        if getattr(step.node.layer, "memory", None) is not None:
+            raise ShapeError(
+                f"{step.node.text} looks at an encoder's output, which no task has",
+                place=step.place,
+                mend="Leave memory out.",
+            )
     layers = count(steps, TORCH)
     written = " ".join(node.text for node, _ in unroll(network.net))
     found = ToyNet(network.input, network.net, steps, layers, written)
     _refuse_large(found)
     return found
+
+
+def with_dropout(text: str, share: float) -> str:
+    """The net of a text with dropout behind every hidden activation.
+
+    Raises `InputError` if there is none, and if the text is no net.
+
+    >>> with_dropout("dense:4 relu residual[dense:4 tanh] dense:2", 0.2)
+    'dense:4 relu dropout:0.2 residual[dense:4 tanh dropout:0.2] dense:2'
+    """
+    if not 0 <= share < 1:
+        raise InputError(f"--dropout must be at least 0 and below 1, not {share:g}")
+    net = parse(Source(text)).net
+    words = _dropped(net, f"dropout:{share:g}")
+    # What comes last is the output, and not hidden.
+    if words[-1:] == [f"dropout:{share:g}"]:
+        words.pop()
+    if len(" ".join(words).split("dropout")) == len(text.split("dropout")):
+        raise InputError(
+            "--dropout stands behind hidden activations, and the net has none",
+            mend=f"Write dropout:{share:g} where it is wanted.",
+        )
+    return " ".join(words)
+
+
+def _dropped(net: Net, dropout: str) -> list[str]:
+    words = []
+    for node, _ in unroll(net):
+        branches = [" ".join(_dropped(branch, dropout)) for branch in node.branches]
+        words.append(f"{node.head}[{' | '.join(branches)}]" if branches else node.text)
+        if isinstance(node.layer, Activation) and not isinstance(node.layer, Identity):
+            words.append(dropout)
+    return words
+
+
+def weighed(aim: Aim, problem: Problem, smoothing: float, written: str | None) -> Aim:
+    """The aim with label smoothing and class weights. Raises `InputError` if it takes none.
+
+    Weights are numbers, one for each class, or ``balanced``: each class counts as much
+    as every other, whatever its share of the examples trained on.
+    """
+    from dlcalc.engine.criterion import CROSSED
+
+    for name, given in (("label-smoothing", smoothing), ("class-weights", written)):
+        if given and aim.loss not in CROSSED:
+            raise InputError(
+                f"--{name} is for cross-entropies, and the loss is {aim.text}",
+                mend=f"Leave --{name} out.",
+            )
+    if written is None:
+        return aim._replace(smoothing=smoothing)
+    if aim.loss == "binary_cross_entropy" and aim.last > 1:
+        raise InputError(
+            "--class-weights are not defined for binary-cross-entropy with several outputs",
+            mend="Take --loss cross-entropy.",
+        )
+    if written == "balanced":
+        from dlcalc.engine.aim import balanced
+
+        return aim._replace(
+            smoothing=smoothing, weights=balanced(problem.training.targets, aim.outputs)
+        )
+    weights = tuple(vector(written, "--class-weights"))
+    if (
+        len(weights) != aim.outputs
+        or not all(0 <= weight < inf for weight in weights)
+        or not any(weights)
+    ):
+        raise InputError(
+            f"--class-weights must be {aim.outputs} numbers of at least 0, not {abridged(written)}",
+            mend="Give one for each class, or balanced.",
+        )
+    return aim._replace(smoothing=smoothing, weights=weights)
 
 
 def _refuse_large(toy: ToyNet) -> None:
@@ -145,7 +227,7 @@ def aimed(toy: ToyNet, problem: Problem, loss: str | None, *, own: bool) -> Aim:
     found = aim(loss, problem.kind, problem.outputs, last)
     ending = toy.steps[-1]
     word = ending.node.layer.words[0]
-    if _LOGITS.get(found.loss) == word:
+    if LOGITS.get(found.loss) == word:
         raise InputError(
             f"{loss} takes logits and applies {word} itself, but the net ends in it",
             place=ending.place,
@@ -195,7 +277,9 @@ def _gradients(report: Report) -> Finding:
     if report.failures or wrong:
         sentence = report.failures[0] if report.failures else str(wrong[0])
         return Finding("gradients", False, sentence, document)
-    sentence = f"gradients by {report.method}, largest relative error {largest:.1e}"
+    # Its digits are those of one machine's rounding; what they are below, any machine's.
+    power = max(floor(log10(largest)) + 1, -14) if largest else -14
+    sentence = f"gradients by {report.method}, relative errors below 1e{power:03d}"
     if undecided:
         sentence += f"; undecided beside kinks: {', '.join(undecided)}"
     return Finding("gradients", True, sentence, document)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from dlcalc.result import Block, Finding, Result, Row
 
 if TYPE_CHECKING:
+    from dlcalc.answers.train_drawing import Drawing
     from dlcalc.engine.divergence import Divergence
     from dlcalc.engine.trainer import Epoch
 
@@ -41,6 +42,7 @@ class TrainResult(Result):
         interrupted: bool = False,
         failures: tuple[str, ...] = (),
         notes: tuple[str, ...] = (),
+        look: Callable[[], Sequence[Drawing]] = tuple,
     ) -> None:
         self.config = config
         self.heading = heading
@@ -51,6 +53,8 @@ class TrainResult(Result):
         self.divergence = divergence
         self.interrupted = interrupted
         self.notes = notes
+        #: Works out the drawings of it, for who wants to see them.
+        self.look = look
         wrong = [finding.failure for finding in findings if finding.failure]
         if divergence is not None:
             wrong.append(str(divergence))
@@ -71,6 +75,18 @@ class TrainResult(Result):
         if self.final is not None:
             rows.append(Row((self.metric, self._answer()), "answer"))
         return [Block("ll", self.heading), *self._table(), Block("ll", rows)]
+
+    def drawn(self, width: int, *, ascii: bool) -> list[list[str]]:
+        """The losses, and what was learnt."""
+        from dlcalc.answers.train_drawing import WIDEST
+        from dlcalc.errors import wrapped
+
+        found = []
+        for each in self.look():
+            lines = each.lines(min(width, WIDEST), ascii)
+            if lines:
+                found.append([*wrapped(each.caption, width), *lines])
+        return found
 
     def _answer(self) -> str:
         assert self.final is not None

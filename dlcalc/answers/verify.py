@@ -240,13 +240,13 @@ def _product_checks(layers: tuple[Counted, ...], program: Program) -> list[Check
     """Multiplications with weights and of attention, as the operations count them."""
     if any(layer.layer.macs_unknown for layer in walk(layers)):
         return []
-    held = [layer for layer in walk(layers) if not layer.branches]
-    own = [(layer.layer, layer.step) for layer in held]
     claimed = 0
-    for layer, step in own:
+    for held in walk(layers):
+        layer, step = held.layer, held.step
         parts = layer.parts(step.input, step.output)
         wanted = [layer.macs(step.input, step.output), parts.get("attention", 0)]
-        claimed += sum(size for size in (*wanted, parts.get("masked", 0)) if isinstance(size, int))
+        numbers = [size for size in (*wanted, parts.get("masked", 0)) if isinstance(size, int)]
+        claimed += held.runs * sum(numbers)
     counted = program.multiplications
     found = (counted.get("weights", 0) + counted.get("attention", 0)) // program.batch
     if not claimed and not found:
@@ -318,8 +318,8 @@ def _each(
     left_out: list[str] = []
     for step in walk_steps(steps):
         node = step.node
-        if node.layer.copies() > 1:
-            left_out.append(f"{node.head}: the engine cannot run {node.layer.words[0]}")
+        if node.layer.branches_on_each_token:
+            left_out.append(f"{node.head}: the choice among its experts, beyond the budget as well")
         small = _cut(step, convention)
         if step.branches or node.layer.ties(step.input, convention) or (node.text, small) in seen:
             continue

@@ -160,6 +160,7 @@ _VALUES = {
     "shape": "768x196",
     "name": "embedding1",
     "count": "8",
+    "curve": "sigmoid",
 }
 
 

@@ -7,11 +7,10 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from dlcalc.charts.canvas import Canvas, Place
+from dlcalc.charts.frame import LEAST_HEIGHT, LEAST_WIDTH, centred, framed, side_by_side
 from dlcalc.charts.scale import Scale, scale
-from dlcalc.errors import display_width, wrapped
+from dlcalc.errors import wrapped
 
-#: Below this there is no room for axes and a line.
-LEAST_WIDTH, LEAST_HEIGHT = 24, 4
 #: What the second series and further ones are drawn with.
 MARKS = "o+x#@%&"
 
@@ -150,8 +149,8 @@ def plot(
                 canvas.marks(run, _mark(index))
     return [
         *_names(series, y_label, width, ascii),
-        *_framed(canvas, on, margin, ascii),
-        *([_centred(x_label, margin + 2, width)] if x_label else []),
+        *framed(canvas, on.x, on.y, margin, ascii=ascii),
+        *([centred(x_label, margin + 2, width)] if x_label else []),
         *remark,
     ]
 
@@ -165,43 +164,7 @@ def _names(series: Sequence[Series], y_label: str, width: int, ascii: bool) -> l
     fine = "⠒⠒" if series[0].joined else "⠐⠄"
     if ascii:
         fine = "**" if series[0].joined else ".."
-    parts = [y_label] if y_label else []
+    parts = [y_label]
     if len(series) > 1:
         parts += [f"{_mark(n) if n else fine} {each.label}" for n, each in enumerate(series)]
-    lines: list[str] = []
-    for part in parts:
-        if lines and display_width(lines[-1]) + 3 + display_width(part) <= width:
-            lines[-1] += "   " + part
-        else:
-            lines += wrapped(part, width)
-    return lines
-
-
-def _framed(canvas: Canvas, on: Axes, margin: int, ascii: bool) -> list[str]:
-    """The field with its axes and their numbers."""
-    side, tick, corner, floor, mark = "|++-+" if ascii else "│┤└─┬"
-    labels = {canvas.character((0, on.y.place(t.value)))[1]: t.label for t in on.y.ticks}
-    lines = []
-    for row, line in enumerate(canvas.lines()):
-        label = labels.get(row, "")
-        lines.append(f"{label:>{margin}} {tick if label else side}{line}".rstrip())
-    below = [floor] * canvas.columns
-    numbers = ""
-    room = margin + 2 + canvas.columns
-    for each in on.x.ticks:
-        column = canvas.character((on.x.place(each.value), 0))[0]
-        start = margin + 2 + column - len(each.label) // 2
-        start = max(0, min(start, room - len(each.label)))
-        if numbers and start < len(numbers) + 2:
-            continue
-        below[column] = mark
-        numbers += " " * (start - len(numbers)) + each.label
-    return [*lines, " " * (margin + 1) + corner + "".join(below), numbers]
-
-
-def _centred(text: str, begin: int, width: int) -> str:
-    """A text in the middle of the field."""
-    room = width - begin
-    if display_width(text) > room:
-        return wrapped(text, width)[0][:width]
-    return " " * (begin + (room - display_width(text)) // 2) + text
+    return side_by_side(parts, width)

@@ -41,9 +41,9 @@ class Scale(NamedTuple):
         # Halves, for the whole of the largest numbers overflows.
         return (value / 2 - low / 2) / (high / 2 - low / 2)
 
-    def shows(self, value: float) -> bool:
-        """Whether a number has a place at all."""
-        return math.isfinite(value) and not (self.logarithmic and value <= 0)
+    def holds(self, value: float) -> bool:
+        """Whether a number is on the axis."""
+        return self.low <= value <= self.high
 
 
 def scale(
@@ -58,7 +58,7 @@ def scale(
 
     Its ends are round unless ``exact`` keeps those of the numbers; ``whole`` has no ticks
     between whole numbers. What cannot be shown is ignored; one number alone gets room
-    around it, none the room from 0 to 1.
+    around it, none the room from 0 to 1, or from 1 to 10.
 
     >>> [tick.label for tick in scale([0.13, 0.92]).ticks]
     ['0.0', '0.2', '0.4', '0.6', '0.8', '1.0']
@@ -66,8 +66,9 @@ def scale(
     ['0.01', '1', '100']
     """
     shown = [v for v in values if math.isfinite(v) and not (logarithmic and v <= 0)]
-    low, high = _roomy(min(shown), max(shown), logarithmic) if shown else (0.0, 1.0)
-    if logarithmic and shown:
+    nothing = (1.0, 10.0) if logarithmic else (0.0, 1.0)
+    low, high = _roomy(min(shown), max(shown), logarithmic) if shown else nothing
+    if logarithmic:
         return Scale(low, high, _powers(low, high, most), True)
     ticks = _round(low, high, most, whole)
     if exact:

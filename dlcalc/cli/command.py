@@ -19,6 +19,14 @@ _NEGATIVE = (*(f"-{digit}" for digit in "0123456789."), "-inf", "-nan")
 _MARK = "\0"
 
 
+class Words(click.Choice[str]):
+    """Words that complete; the answer itself refuses others, and names the nearest."""
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        """The word as it is."""
+        return value
+
+
 def help_option() -> click.Option:
     """``-h`` and ``--help``; click's own would look for a translation at every start."""
     return click.Option(
@@ -134,11 +142,14 @@ class Command(click.Command):
 
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """What it does, examples, then usage and options."""
-        formatter.write_text((self.help or "").partition("\n")[0])
+        from inspect import cleandoc
+
+        first, _, rest = cleandoc(self.help or "").partition("\n")
+        formatter.write_text(first)
         write_examples(formatter, self.examples)
         formatter.write_paragraph()
         self.format_usage(ctx, formatter)
-        rest = (self.help or "").partition("\n")[2].strip()
+        rest = rest.strip()
         if rest:
             formatter.write_paragraph()
             formatter.write_text(rest)

@@ -19,7 +19,7 @@ import click
 
 from dlcalc.cli.group import COMMANDS, dlcalc
 from dlcalc.layers import registry
-from dlcalc.layers.argument import PADDING_WORDS, Argument
+from dlcalc.layers.argument import CURVES, PADDING_WORDS, Argument
 from dlcalc.layers.index import LAYERS, WORDS
 from dlcalc.nets import zoo
 
@@ -28,7 +28,7 @@ FILES = {"bash": "dlcalc.bash", "zsh": "_dlcalc", "fish": "dlcalc.fish"}
 
 _TEMPLATES = os.path.join(os.path.dirname(__file__), "completions")
 # What an argument's value may be besides a number.
-_VALUES = {"flag": ("yes", "no"), "padding": PADDING_WORDS}
+_VALUES = {"flag": ("yes", "no"), "padding": PADDING_WORDS, "curve": CURVES}
 # What stands unquoted in the tables.
 _PLAIN = re.compile(r"[A-Za-z0-9_.+/-]+")
 
@@ -149,7 +149,11 @@ def _kind(parameter: click.Parameter, command: str) -> str:
         return "=" + ",".join(_plain(str(choice)) for choice in parameter.type.choices)
     if parameter.name == "words" or metavar == "NET":
         return "net"
-    if isinstance(parameter.type, click.Path | click.File) or "FILE" in metavar:
+    if (
+        isinstance(parameter.type, click.Path | click.File)
+        or "FILE" in metavar
+        or metavar == "DATA"
+    ):
         return "file"
     return command if command in ("layers", "zoo") else "text"
 

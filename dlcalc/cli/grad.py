@@ -18,12 +18,14 @@ _OPTIONS = (
     click.option("--order", type=int, default=1, metavar="N", help="Give the N-th derivative."),
     click.option("--hessian", is_flag=True, help="Give all second derivatives."),
     click.option("--jacobian", is_flag=True, help="Give the derivatives as one matrix."),
+    click.option("--hvp", metavar="V", default="", help="Give the Hessian times V."),
     click.option(
         "--at-kink",
         type=click.Choice(["left", "middle", "right"]),
         help="Which slope counts at a kink.  [default: PyTorch's]",
     ),
     click.option("--shape", metavar="X=nxd", default="", help="Shapes of vectors and matrices."),
+    click.option("--symmetric", metavar="A", default="", help="Matrices that equal their A.T."),
     click.option(
         "--view",
         type=click.Choice(["matrix", "index", "code", "all"]),
@@ -36,6 +38,7 @@ _OPTIONS = (
     click.option("--net", metavar="NET", default="", help="Derive a network, such as 2-2-2."),
     click.option("--activation", metavar="NAME", default="", help="Of the network."),
     click.option("--loss", metavar="NAME", default="", help="Of the network."),
+    click.option("--unit", type=int, default=0, metavar="K", help="Only output K has an error."),
     click.option("--verify", is_flag=True, help="Ask SymPy and the engine as well."),
     click.option("--steps/--no-steps", default=True, help="Show the derivation.  [default: yes]"),
 )
@@ -57,6 +60,10 @@ def _options(function: Any) -> Any:
     "dlcalc grad 'tanh(x)' --expect '1/cosh(x)^2'",
     "dlcalc grad 'relu(x)' --at x=0 --at-kink right",
     "dlcalc grad 'silu(x)' --code torch -q",
+    "dlcalc grad 'sum((X@w - y)^2)' --wrt w --shape X=nxd,w=d,y=n",
+    "dlcalc grad --net 2-2-2 --wrt 'w[3,1,1]' --at notes",
+    "dlcalc grad --net 'dense:32 relu dense:2' --loss cross-entropy",
+    "dlcalc grad 'logdet(X)' --shape X=nxn --view all",
     formulas=True,
 )
 @click.argument("expressions", nargs=-1, type=click.UNPROCESSED, metavar="EXPR...")

@@ -14,8 +14,18 @@ from dlcalc.errors import abridged, nearest
 COMMANDS: dict[str, tuple[str, str, str]] = {
     "shape": ("shape", "shape", "Output shape of each layer, its formula, its receptive field."),
     "params": ("params", "params", "Parameters by tensor, and multiply-accumulates (MACs)."),
+    "activation": ("activation", "activation", "A function's value, slope, and what it leaves."),
+    "loss": ("loss", "loss", "A loss's value and gradient, and the constant that minimises it."),
+    "norm": ("norm", "norm", "Numbers normalised: statistics, values, gradients, the inverse."),
+    "step": ("step", "step", "Update steps: penalties, optimisers, descent down a function."),
     "grad": ("grad", "grad", "The gradient of an expression, with every step, verified."),
     "train-toy": ("train_toy", "train_toy", "Train a toy net and verify it."),
+    "concepts": ("concepts", "concepts", "Claims about deep learning, by English or Chinese term."),
+    "check": ("check", "check", "Run claims, and give verdicts with evidence."),
+    "softmax": ("softmax", "softmax", "Softmax in four float types, against the exact value."),
+    "bootstrap": ("bootstrap", "bootstrap", "What drawing with replacement leaves out, to 1/e."),
+    "split": ("split", "split", "Folds, hold-outs, bootstraps and batches of N examples."),
+    "forward": ("forward", "forward", "Numbers through layers, every intermediate shown."),
     "layers": ("vocabulary", "layers", "Every layer with its arguments."),
     "zoo": ("vocabulary", "zoo", "Every built-in net."),
 }

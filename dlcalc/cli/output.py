@@ -14,7 +14,7 @@ from contextlib import suppress
 from typing import NamedTuple, TextIO
 
 from dlcalc.errors import ClaimError, InputError, abridged, display_width, wrapped
-from dlcalc.result import Block, Result, aligned
+from dlcalc.result import Block, Result, Row, aligned
 
 # Columns between the columns of a table on a terminal.
 _GAP = 2
@@ -56,13 +56,29 @@ def emit(result: Result, form: Form) -> int:
         elif form.quiet:
             print(result.terse())
         else:
-            show(result.blocks(), sys.stdout, form.color)
+            show(_with_drawings(result), sys.stdout, form.color)
         sys.stdout.flush()
     except OSError as error:
         raise Unwritable(error, code) from error
     if verdict:
         say("\n".join(wrapped(f"dlcalc: {verdict}", message_width())))
     return code
+
+
+def _with_drawings(result: Result) -> list[Block]:
+    """The blocks of an answer; where a person looks, with drawings before the last of them."""
+    blocks = result.blocks()
+    if not sys.stdout.isatty():
+        return blocks
+    from dlcalc.charts.terminal import ascii_only
+
+    # Some terminals do not know their width; the last column of others wraps.
+    width = (os.get_terminal_size(sys.stdout.fileno()).columns or 80) - 1
+    drawn = [
+        Block("l", [Row((line,)) for line in ["", *lines]])
+        for lines in result.drawn(width, ascii=ascii_only())
+    ]
+    return [*blocks[:-1], *drawn, *([Block("l", [Row(("",))])] if drawn else []), *blocks[-1:]]
 
 
 def _verdict(result: Result, expected: str | None) -> str:
@@ -73,11 +89,7 @@ def _verdict(result: Result, expected: str | None) -> str:
         met = result.meets(expected)
     except ClaimError as error:
         return str(error)
-    return "" if met else f"expected {abridged(expected)}, but it is {_in_one_line(result)}."
-
-
-def _in_one_line(result: Result) -> str:
-    return ", ".join(result.terse().splitlines())
+    return "" if met else f"expected {abridged(expected)}, but it is {result.in_one_line()}."
 
 
 def say(text: str) -> None:

@@ -47,7 +47,7 @@ def answer_lines(answer: Answer, form: Form) -> int:
 def _in_text(number: int, result: Result | None, error: InputError | None) -> str:
     if error is not None:
         say(error.report("dlcalc: ", message_width()))
-    return f"{result.terse() if result else ''}\n"
+    return f"{result.in_one_line() if result else ''}\n"
 
 
 def _in_json(number: int, result: Result | None, error: InputError | None) -> str:

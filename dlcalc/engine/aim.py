@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -11,20 +11,47 @@ from dlcalc.engine.losses import Criterion
 from dlcalc.engine.operation import Array, Value
 from dlcalc.engine.tasks.task import Kind
 from dlcalc.errors import InputError, nearest
+from dlcalc.numbers import number
 
 __all__ = ["Aim", "Criterion", "Value"]
 
+#: What the number behind a loss is.
+_NUMBERS = {"huber": "delta", "quantile": "q", "hinge": "margin", "multiclass_hinge": "margin"}
 #: Losses whose outputs are logits or margins, so that 0 parts two classes, not 1/2.
 _AROUND_ZERO = ("binary_cross_entropy", "hinge")
 
 
 class Aim(NamedTuple):
-    """A loss, the kind of the targets, the number of classes (or numbers), the net's last size."""
+    """A loss, the kind of the targets, the number of classes (or numbers), the net's last size.
+
+    ``number`` is the one that the loss takes: huber's delta, the quantile, a hinge's
+    margin; ``smoothing`` and ``weights`` as in `Criterion`.
+    """
 
     loss: str
     kind: Kind
     outputs: int
     last: int
+    number: float | None = None
+    smoothing: float = 0.0
+    weights: tuple[float, ...] | None = None
+
+    @property
+    def text(self) -> str:
+        """The loss as it is asked for.
+
+        >>> aim("quantile:0.9", "numbers", 1, 1).text
+        'quantile:0.9'
+        """
+        shown = self.loss.replace("_", "-")
+        return shown if self.number is None else f"{shown}:{self.number:g}"
+
+    def criterion(self, prediction: Value) -> Criterion:
+        """The loss at work on a prediction. Raises `InputError` for what it does not take."""
+        settings: dict[str, Any] = {"smoothing": self.smoothing, "weights": self.weights}
+        if self.number is not None:
+            settings[_NUMBERS[self.loss]] = self.number
+        return Criterion(self.loss, prediction, **settings)
 
     @property
     def metric(self) -> str:
@@ -66,6 +93,7 @@ def aim(loss: str, kind: Kind, outputs: int, last: int) -> Aim:
     >>> aim("binary-cross-entropy", "classes", 2, 1).metric
     'accuracy'
     """
+    loss, colon, written = loss.partition(":")
     name = loss.replace("-", "_")
     usable = [word for word, entry in LOSSES.items() if entry.target != "pairs"]
     if kind == "numbers":
@@ -82,4 +110,22 @@ def aim(loss: str, kind: Kind, outputs: int, last: int) -> Aim:
             f"{loss} needs an output for each of the {outputs} classes, not {last}",
             mend=f"End the net in {outputs}, or take --loss binary-cross-entropy.",
         )
-    return Aim(name, kind, outputs, last)
+    return Aim(name, kind, outputs, last, _number(loss, name, written) if colon else None)
+
+
+def balanced(targets: Array, classes: int) -> tuple[float, ...]:
+    """A weight for each class by which all count alike: examples/(classes * those of the class).
+
+    A class without examples counts as one with a single one.
+
+    >>> balanced(np.array([0, 0, 0, 1]), 2)
+    (0.6666666666666666, 2.0)
+    """
+    counts = np.bincount(targets.ravel(), minlength=classes)
+    return tuple((targets.size / (classes * np.maximum(counts, 1))).tolist())
+
+
+def _number(loss: str, name: str, written: str) -> float:
+    if name not in _NUMBERS:
+        raise InputError(f"{loss} takes no number", mend=f"Write {loss} alone.")
+    return number(written, f"the number of {loss}")

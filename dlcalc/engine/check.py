@@ -114,8 +114,11 @@ class _Check:
         for name, tensor in program.tensors.items():
             parts.append(Part(name, start, tensor.value.shape))
             start += tensor.value.size
-        if self.points.words is None:
-            parts.append(Part("input", start, program.input.data.shape))
+        memories = [f"{name}.memory" for name in program.memories]
+        for name, (data, _) in zip(["input", *memories], program.inputs, strict=True):
+            if name != "input" or self.points.words is None:
+                parts.append(Part(name, start, data.shape))
+            start += data.size
         return [part for part in parts if part.size]
 
     def report(self) -> Report:
@@ -268,7 +271,7 @@ class _Check:
 
         Signs alone would let two equal and opposite errors pass half of the time.
         """
-        total = self.runner.program.parameters.size + self.runner.program.input.data.size
+        total = self.points.draw(0).gradient.size
         drawn = signs(random, (total,)) * random.uniform(0.5, 1.0, total)
         direction = np.zeros(total)
         for one in self.parts if part is None else [part]:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from dlcalc.engine.operation import Array, Value
+from dlcalc.engine.operation import Array, Call, Value, bound
 from dlcalc.errors import InputError, nearest
 
 
@@ -26,6 +25,8 @@ class Entry(NamedTuple):
 
 
 LOSSES: dict[str, Entry] = {}
+#: The losses that take label smoothing and class weights.
+CROSSED = ("binary_cross_entropy", "cross_entropy")
 
 
 def loss(
@@ -79,8 +80,8 @@ class Criterion:
         self.x, self.dx = data, cotangent
         self.real = data.real.dtype
         self.value = np.zeros((), data.dtype)
-        self._forward: list[Callable[[], object]] = []
-        self._backward: list[Callable[[], object]] = []
+        self._forward: list[Call] = []
+        self._backward: list[Call] = []
         self._check(name)
         self.target = self._target()
         self.entry.build(self)
@@ -95,8 +96,7 @@ class Criterion:
         for setting, fits in bounds.items():
             if not fits:
                 raise InputError(f"{setting} of {name} cannot be {getattr(self, setting):g}")
-        crossed = name in ("binary_cross_entropy", "cross_entropy")
-        if (self.smoothing or self.weights is not None) and not crossed:
+        if (self.smoothing or self.weights is not None) and name not in CROSSED:
             raise InputError(f"{name} takes neither smoothing nor class weights")
         if self.weights is not None:
             classes = 2 if name == "binary_cross_entropy" else self.x.shape[-1]
@@ -145,17 +145,17 @@ class Criterion:
 
     def then(self, function: Callable[..., object], *arguments: Any, **settings: Any) -> None:
         """Append a forward call."""
-        self._forward.append(partial(function, *arguments, **settings))
+        self._forward.append(bound(function, *arguments, **settings))
 
     def back(self, function: Callable[..., object], *arguments: Any, **settings: Any) -> None:
         """Append a backward call, if someone asks for the cotangent."""
         if self.dx is not None:
-            self._backward.append(partial(function, *arguments, **settings))
+            self._backward.append(bound(function, *arguments, **settings))
 
     def mean(self, terms: Array, count: int) -> None:
-        """The value as the sum of terms by a count."""
-        self.then(np.sum, terms, out=self.value)
-        self.then(np.multiply, self.value, 1 / count, self.value)
+        """The value as the sum of terms by a count: one product with as many shares."""
+        shares = np.full(terms.size, 1 / count, terms.dtype)
+        self.then(np.dot, terms.reshape(-1), shares, self.value)
 
 
 def _found(name: str) -> Entry:

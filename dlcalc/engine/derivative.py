@@ -1,7 +1,7 @@
 """True derivatives of a net's forward pass: the witnesses that its backward pass is held against.
 
 Both take the derivative of sum(cotangent * output) along a direction of the
-point, which is all trained numbers and the input in one row. A complex step,
+point, which is all trained numbers and the inputs in one row. A complex step,
 Im f(x + ih v)/h, subtracts nothing and is exact to rounding (Squire and Trapp,
 "Using Complex Variables to Estimate Derivatives of Real Functions", 1998).
 Central differences serve where an operation has kinks: they look for them too.
@@ -30,10 +30,10 @@ _AT_THE_POINT = 1e-3
 
 
 class Point(NamedTuple):
-    """Where derivatives are taken: the parameters, the input, the cotangent of the output."""
+    """Where derivatives are taken: the parameters, the inputs in a row, the output's cotangent."""
 
     parameters: Array
-    input: Array
+    inputs: Array
     cotangent: Array
 
 
@@ -66,8 +66,15 @@ class Runner:
     def run(self, point: Point) -> Array:
         """The output at a point."""
         self.program.parameters[...] = point.parameters
-        self.program.input.data[...] = point.input
+        self.fill(point.inputs)
         return self.again()
+
+    def fill(self, row: Array) -> None:
+        """Write the inputs from their numbers in a row."""
+        first = 0
+        for data, _ in self.program.inputs:
+            data[...] = row[first : first + data.size].reshape(data.shape)
+            first += data.size
 
     def again(self) -> Array:
         """The output for what the arrays hold."""
@@ -78,12 +85,13 @@ class Runner:
         return program.forward()
 
     def gradient(self, point: Point) -> Array:
-        """What the backward pass says: by all parameters, then by the input, in one row."""
+        """What the backward pass says: by all parameters, then by the inputs, in one row."""
         program = self.program
         self.run(point)
         program.output.cotangent[...] = point.cotangent
         program.backward()
-        return np.concatenate([program.gradient, program.input.cotangent.ravel()])
+        pulled = [cotangent.ravel() for _, cotangent in program.inputs]
+        return np.concatenate([program.gradient, *pulled])
 
 
 class ComplexStep:
@@ -107,8 +115,7 @@ class ComplexStep:
         count = program.parameters.size
         step = _IMAGINARY * direction
         program.parameters.real, program.parameters.imag = point.parameters, step[:count]
-        program.input.data.real = point.input
-        program.input.data.imag = step[count:].reshape(point.input.shape)
+        self.runner.fill(point.inputs + 1j * step[count:])
         output = self.runner.again()
         return Slope(float(np.sum(point.cotangent * output.imag)) / _IMAGINARY)
 
@@ -138,8 +145,9 @@ class CentralDifference:
         """The derivative along a direction whose largest number is about 1."""
         best: Slope | None = None
         bend: Bend | None = None
+        moved = np.zeros(point.cotangent.shape, bool)
         for step in _STEPS:
-            slope = self._at(point, direction, step)
+            slope = self._at(point, direction, step, moved)
             if slope.bend is not None:
                 bend = slope.bend
             elif best is None or slope.noise < best.noise:
@@ -150,8 +158,10 @@ class CentralDifference:
 
     def confirmed(self, point: Point, direction: Array, slope: Slope) -> Slope:
         """The slope, or a bend where a smaller step finds another one."""
+        moved = np.zeros(point.cotangent.shape, bool)
+        self._at(point, direction, _STEPS[0], moved)
         for step in _STEPS[2:]:
-            other = self._at(point, direction, step)
+            other = self._at(point, direction, step, moved)
             if other.bend is not None:
                 continue
             if abs(other.value - slope.value) > 10 * (other.noise + slope.noise):
@@ -168,23 +178,26 @@ class CentralDifference:
             self.runner.run(
                 point._replace(
                     parameters=point.parameters + move[:count],
-                    input=point.input + move[count:].reshape(point.input.shape),
+                    inputs=point.inputs + move[count:],
                 )
             )
             found.append({name: data.copy() for name, data in self._watched.items()})
         return found
 
-    def _at(self, point: Point, direction: Array, step: float) -> Slope:
+    def _at(self, point: Point, direction: Array, step: float, moved: Array) -> Slope:
+        """The derivative by one step. ``moved`` marks the outputs that any step so far moved."""
         samples = self._samples(point, direction, step)
+        outputs = [sample["output"] for sample in samples]
+        # What a smaller step leaves where it is may have been held back by rounding.
+        moved |= outputs[4] != outputs[0]
         for name in self._watched:
             bend = _bend(name, [sample[name] for sample in samples], step)
             if bend is not None:
                 return Slope(0.0, 0.0, bend)
-        outputs = [sample["output"] for sample in samples]
         # Differences before sums: what does not move cancels exactly.
         wide = float(np.sum(point.cotangent * (outputs[4] - outputs[0]))) / (2 * step)
         narrow = float(np.sum(point.cotangent * (outputs[3] - outputs[1]))) / step
-        size = float(np.sum(np.abs(point.cotangent * outputs[2]) * (outputs[4] != outputs[0])))
+        size = float(np.sum(np.abs(point.cotangent * outputs[2]) * moved))
         # Rounding of the outputs, and a thousandth of the error that Richardson takes away.
         noise = 4 * _EPSILON * size / step + 1e-3 * abs(wide - narrow)
         return Slope((4 * narrow - wide) / 3, noise)

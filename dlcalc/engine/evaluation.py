@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from dlcalc.engine.aim import Aim
-from dlcalc.engine.losses import Criterion
 from dlcalc.engine.operation import Array, Value
 from dlcalc.engine.program import Program
 from dlcalc.engine.tasks.task import Data
@@ -37,7 +36,7 @@ class Evaluation:
             capacity=max(source.parameters.size, 1),
         )
         self.outputs: Array = np.zeros((count, *self.program.output.data.shape[1:]), dtype)
-        self._criterion = Criterion(aim.loss, Value(self.outputs, None))
+        self._criterion = aim.criterion(Value(self.outputs, None))
         self._criterion.set_target(aim.encoded(data.targets, dtype))
 
     def __call__(self) -> tuple[float, float]:

@@ -1,9 +1,9 @@
 """Numbers to start training from.
 
 Weights are drawn from the fans of each block: each gate of a recurrent layer, each
-expert, each position of a local layer is a matrix of its own. Biases are 0 (the forget
-gate's 1), norms' scales 1, slopes of prelu 0.25 (He et al., 2015), and coefficients of
-subsample start it as the mean of its window.
+expert, each position of a local layer is a matrix of its own. Biases are 0 (those of an
+LSTM's forget gate and a GRU's update gate 1), norms' scales 1, slopes of prelu 0.25 (He
+et al., 2015), and coefficients of subsample start it as the mean of its window.
 
 A fan in is how many inputs an output reads, a fan out the outputs times the kernel, as
 in torch.nn.init. A transposed convolution is counted by what an output reads:
@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from dlcalc.engine.roles import LOOKUPS, Units, owner, role, units
+from dlcalc.engine.roles import GATES, LOOKUPS, Units, owner, role, units
 from dlcalc.errors import InputError, nearest
 
 if TYPE_CHECKING:
@@ -155,8 +155,9 @@ def initialise(
     from a recurrent state to itself orthogonal, and any other Xavier's uniform. ``scale``
     is the number that the initialiser takes: a deviation, a limit, or a gain.
     ``forget_bias`` is the whole bias of an LSTM's forget gate (Gers, Schmidhuber and
-    Cummins, 2000; Jozefowicz, Zaremba and Sutskever, 2015), in the first bias if there
-    are two. Raises `InputError` if there is no such initialiser.
+    Cummins, 2000; Jozefowicz, Zaremba and Sutskever, 2015) and of a GRU's update gate,
+    which keeps the state where it is near 1; in the first bias if there are two. Raises
+    `InputError` if there is no such initialiser.
     """
     if how != DEFAULT and how not in INITIALISERS:
         names = [DEFAULT, *INITIALISERS]
@@ -235,10 +236,11 @@ def _fans(name: str, rows: Units, layer: Any) -> tuple[int, int]:
 
 
 def _forget(name: str, bias: Array, forget_bias: float) -> None:
-    # Gates in the order input, forget, candidate, output, as in torch.nn.LSTM.
-    leaf = name.rpartition(".")[2]
-    if owner(name) == "lstm" and leaf.startswith(("bias_ih", "bias_l")):
-        bias.reshape(4, -1)[1] = forget_bias
+    # Gates in the order input, forget, candidate, output, as in torch.nn.LSTM, and reset,
+    # update, candidate, as in torch.nn.GRU.
+    kind, leaf = owner(name), name.rpartition(".")[2]
+    if kind in ("lstm", "gru") and leaf.startswith(("bias_ih", "bias_l")):
+        bias.reshape(GATES[kind], -1)[1] = forget_bias
 
 
 def _mean(layer: Any, rank: int) -> float:

@@ -141,41 +141,44 @@ def _categorical(at: Criterion) -> None:
     mean by weights is torch's: sum over examples by the sum of w[target].
     """
     shape, classes = at.x.shape, at.x.shape[-1]
-    logs, exps, terms = at.array(*shape), at.array(*shape), at.array(*shape)
+    logs, exps, dx = at.array(*shape), at.array(*shape), at.dx
     top, sums = at.array(*shape[:-1], 1, dtype=at.real), at.array(*shape[:-1], 1)
-    wanted, row = at.array(*shape, dtype=at.real), at.array(*shape[:-1], 1, dtype=at.real)
     weight = np.ones(classes) if at.weights is None else np.asarray(at.weights, float)
-    weight = weight.astype(at.real)
-    index, numbers = at.target[..., None], np.arange(classes)
-    chosen = at.array(*shape, dtype=bool)
-    scale = at.array(dtype=at.real)
+    # A row of p_c w_c for each target, and those of the targets at hand.
+    table = ((1 - at.smoothing) * np.eye(classes) + at.smoothing / classes) * weight
+    table, weight = table.astype(at.real), weight.astype(at.real)
+    wanted, row = at.array(*shape, dtype=at.real), at.array(*shape[:-1], 1, dtype=at.real)
+    chosen = at.array(*shape[:-1], dtype=at.real)
+    scale = np.full((), 1 / max(at.target.size, 1), at.real)
+    ones = np.ones(classes, exps.dtype)
+    flat_exps, flat_sums = exps.reshape(-1, classes), sums.reshape(-1)
 
     def value() -> None:
-        np.equal(index, numbers, chosen)
-        np.multiply(chosen, weight, wanted)
-        np.sum(wanted, out=scale)
-        np.divide(1, scale, scale)
-        np.add(np.multiply(chosen, 1 - at.smoothing, wanted), at.smoothing / classes, wanted)
-        np.multiply(wanted, weight, wanted)
-        np.max(at.x.real, -1, out=top, keepdims=True)
+        np.take(table, at.target, 0, wanted, "clip")
+        if at.weights is not None:
+            np.take(weight, at.target, 0, chosen, "clip")
+            np.divide(1, np.add.reduce(chosen, None), scale)
+        np.maximum.reduce(at.x.real, -1, out=top, keepdims=True)
         np.subtract(at.x, top, logs)
         np.exp(logs, exps)
-        np.sum(exps, -1, out=sums, keepdims=True)
+        np.dot(flat_exps, ones, flat_sums)
         np.divide(exps, sums, exps)
         np.log(sums, sums)
         np.subtract(logs, sums, logs)
-        np.multiply(logs, wanted, terms)
-        np.sum(terms, out=at.value)
+        np.dot(logs.reshape(-1), wanted.reshape(-1), at.value)
         np.multiply(at.value, -scale, at.value)
 
     at.then(value)
 
     def cotangent() -> None:
         # softmax times the row's total weight, less the weights themselves.
-        np.sum(wanted, -1, out=row, keepdims=True)
-        np.multiply(exps, row, at.dx)
-        np.subtract(at.dx, wanted, at.dx)
-        np.multiply(at.dx, scale, at.dx)
+        if at.weights is None:
+            np.subtract(exps, wanted, dx)
+        else:
+            np.add.reduce(wanted, -1, out=row, keepdims=True)
+            np.multiply(exps, row, dx)
+            np.subtract(dx, wanted, dx)
+        np.multiply(dx, scale, dx)
 
     at.back(cotangent)
 

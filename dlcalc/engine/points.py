@@ -16,7 +16,7 @@ _CARRIERS = ("identity", "flatten", "reshape", "permute", "dropout")
 
 
 class Part(NamedTuple):
-    """A tensor's place in the row of all trained numbers and the input."""
+    """A tensor's place in the row of all trained numbers and the inputs."""
 
     name: str
     start: int
@@ -78,7 +78,8 @@ class Points:
         for _ in range(_ROUNDINGS):
             other = Point(*[self._rounded(part, random) for part in point])
             if self.words is not None:
-                other = other._replace(input=point.input)
+                count = self.runner.program.input.data.size
+                other.inputs[:count] = point.inputs[:count]
             nearby.append((other, self.runner.gradient(other).astype(np.float64)))
         return Draw(point, gradient.astype(np.float64), nearby)
 
@@ -90,12 +91,12 @@ class Points:
             # Outputs about as large as inputs, however many there are.
             inputs = tensor.value.size / shape[0] if len(shape) > 1 and shape[0] else 4.0
             rows.append(random.normal(size=tensor.value.size) / np.sqrt(max(inputs, 1.0)))
-        data: Any = random.normal(size=program.input.data.shape)
+        inputs = [random.normal(size=data.size) for data, _ in program.inputs]
         if self.words is not None:
-            data = random.integers(0, self.words, data.shape).astype(np.float64)
+            inputs[0] = random.integers(0, self.words, inputs[0].size).astype(np.float64)
         cotangent: Any = random.normal(size=program.output.data.shape)
         # Numbers that are the same in every type.
-        drawn = (np.concatenate(rows), data, cotangent)
+        drawn = (np.concatenate(rows), np.concatenate(inputs), cotangent)
         return Point(*[part.astype(program.dtype).astype(np.float64) for part in drawn])
 
     def _rounded(self, part: Array, random: np.random.Generator) -> Array:

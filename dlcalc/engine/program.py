@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
 
 from dlcalc.engine.operation import Array, Parameter, Site, Value, find
+from dlcalc.errors import LayerError
 from dlcalc.layers.convention import TORCH, Convention
 from dlcalc.layers.shape import Layout
 from dlcalc.nets.parser import Net, Node, unroll
@@ -31,7 +32,9 @@ class Program:
 
     Write into ``input.data``, call `forward`, read ``output.data``. For gradients
     write the loss's cotangent into ``output.cotangent``, call `backward`, and read
-    ``gradient`` (flat), the ``tensors``' gradients and ``input.cotangent``.
+    ``gradient`` (flat), the ``tensors``' gradients and ``input.cotangent``. What a layer
+    looks at beside its input, as a decoder at an encoder's output, is in ``memories`` by
+    the layer's name: fill that too, or it is 0.
 
     >>> from dlcalc.answers.network import load_line
     >>> start, net = load_line("3 dense:2 tanh")
@@ -53,9 +56,12 @@ class Program:
         backwards: bool = True,
         input_cotangent: bool = True,
         seed: int = 0,
+        generator: np.random.Generator | None = None,
         capacity: int = _FIRST_CAPACITY,
     ) -> None:
         """Compile a net for inputs of these sizes, without the batch.
+
+        What it draws it draws from ``generator``, or from one of its own by the seed.
 
         ``capacity`` is how many trained numbers are expected; it may be wrong.
         Without ``input_cotangent`` the first layer spares that product.
@@ -68,6 +74,8 @@ class Program:
         self.backwards = backwards
         self.input_cotangent = input_cotangent and backwards
         self.seed = seed
+        if generator is not None:
+            self.generator = generator
         while True:
             try:
                 self._compile(net, sizes, capacity)
@@ -75,12 +83,19 @@ class Program:
             except _Full:
                 capacity *= 4
 
+    @cached_property
+    def generator(self) -> np.random.Generator:
+        """What layers draw from; numpy.random is imported where one does."""
+        return np.random.default_rng(self.seed)
+
     def _compile(self, net: Net, sizes: tuple[int, ...], capacity: int) -> None:
-        self.generator = np.random.default_rng(self.seed)
         self.forward_calls: list[Callable[[], object]] = []
         self.backward_calls: list[Callable[[], object]] = []
         self.tensors: dict[str, Parameter] = {}
         self.statistics: dict[str, Array] = {}
+        self.memories: dict[str, Value] = {}
+        #: The states from which recurrent layers start, (batch, features) each: zeros at first.
+        self.starts: dict[str, Array] = {}
         self.multiplications: dict[str, int] = {}
         #: Each layer's name, itself and its output, in the order in which they run.
         self.trail: list[tuple[str, Node, Value]] = []
@@ -120,12 +135,18 @@ class Program:
         self.tensors[name] = found
         return found
 
-    def tied(self, site: Site, name: str, key: str) -> Parameter:
+    def owner(self, site: Site, name: str, key: str) -> Parameter | None:
         """Another layer's tensor, looked for from the site's own brackets outwards."""
         scope = site.name.rpartition(".")[0]
         while scope and f"{scope}.{name}.{key}" not in self.tensors:
             scope = scope.rpartition(".")[0]
-        owner = self.tensors[f"{scope}.{name}.{key}" if scope else f"{name}.{key}"]
+        return self.tensors.get(f"{scope}.{name}.{key}" if scope else f"{name}.{key}")
+
+    def tied(self, site: Site, name: str, key: str) -> Parameter:
+        """Another layer's tensor with a gradient of its own. Raises `LayerError` without one."""
+        owner = self.owner(site, name, key)
+        if owner is None:
+            raise LayerError(f"no layer {name} has a {key} of its own to share")
         own = Parameter(owner.value, np.zeros_like(owner.gradient))
         # The owner stands before, so its backward calls come later and write: add behind them.
         self.backward_calls.insert(0, lambda: np.add(owner.gradient, own.gradient, owner.gradient))
@@ -135,6 +156,17 @@ class Program:
         """A tensor that is kept but not trained."""
         self.statistics[name] = np.full(sizes, fill, self.dtype)
         return self.statistics[name]
+
+    def memory(self, name: str, sizes: tuple[int, ...]) -> Value:
+        """A second input, with a cotangent if the input has one."""
+        data = np.zeros((self.batch, *sizes), self.dtype)
+        self.memories[name] = Value(data, np.zeros_like(data) if self.input_cotangent else None)
+        return self.memories[name]
+
+    @property
+    def inputs(self) -> list[Value]:
+        """The input, then the memories."""
+        return [self.input, *self.memories.values()]
 
     def _chain(self, net: Net, x: Value, prefix: str, ordinals: Counter[str]) -> Value:
         for node, _ in unroll(net):
@@ -147,7 +179,8 @@ class Program:
         """One layer; its backward calls stand before those of the layers before it."""
         layer = node.layer
         inputs: tuple[Value, ...] = (x,)
-        if node.branches:
+        found = find(type(layer))
+        if node.branches and not found.inner:
             inner: Counter[str] = Counter()
             heads = [self._copied(x) for _ in node.branches]
             self._before([lambda: _add_up([head.cotangent for head in heads], x.cotangent)])
@@ -160,8 +193,8 @@ class Program:
             if len(inputs) == 1:
                 heads.append(self._copied(x))
                 inputs = (*inputs, heads[-1])
-        site = Site(self, layer, name, inputs, self.layout)
-        y = find(type(layer)).build(site)
+        site = Site(self, node, name, inputs)
+        y = found.build(site)
         self._before(site.backward_calls)
         if not y.data.flags.c_contiguous:
             y = self._laid_out(y)

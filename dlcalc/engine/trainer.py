@@ -17,14 +17,14 @@ import numpy as np
 
 from dlcalc.engine.aim import Aim
 from dlcalc.engine.clipping import clip_by_norm, clip_by_value, norm_of
+from dlcalc.engine.criterion import Criterion
 from dlcalc.engine.divergence import Divergence, explain
 from dlcalc.engine.evaluation import Evaluation
 from dlcalc.engine.initialisers import initialise
-from dlcalc.engine.losses import Criterion
 from dlcalc.engine.operation import Array
 from dlcalc.engine.optimisers.registry import make
 from dlcalc.engine.program import Program
-from dlcalc.engine.regularisers import DecoupledDecay, ElasticNet, Regulariser
+from dlcalc.engine.regularisers import DecoupledDecay, ElasticNet, MaxNorm, Regulariser
 from dlcalc.engine.roles import weights
 from dlcalc.engine.schedules import Cosine, ReduceOnPlateau, Schedule, Steps, WarmUp
 from dlcalc.engine.stopping import EarlyStopping
@@ -58,6 +58,8 @@ class Settings(NamedTuple):
     patience: int = 0
     dtype: str = "float64"
     seed: int = 0
+    forget_bias: float = 1.0
+    max_norm: float | None = None
 
 
 class Epoch(NamedTuple):
@@ -83,6 +85,7 @@ class Trainer:
         aim: Aim,
         settings: Settings,
         scale: float = 1.0,
+        derive: Callable[[Program, Criterion], Callable[[], None]] | None = None,
     ) -> None:
         _check(settings)
         self.net, self.aim, self.settings, self.scale = net, aim, settings, scale
@@ -99,11 +102,18 @@ class Trainer:
             input_cotangent=False,
             seed=settings.seed,
         )
-        initialise(self.program, self._source(_INITIAL), settings.initialiser)
+        initialise(
+            self.program,
+            self._source(_INITIAL),
+            settings.initialiser,
+            forget_bias=settings.forget_bias,
+        )
         self._draw = self._source(_ORDER)
         self._inputs = training.inputs.astype(self.program.dtype, copy=False)
         self._targets = aim.encoded(training.targets, self.program.dtype)
-        self.criterion = Criterion(aim.loss, self.program.output)
+        self.criterion = aim.criterion(self.program.output)
+        # Another way to write the gradient than the program's own backward pass.
+        self._write_gradient = derive(self.program, self.criterion) if derive else self._backward
         self.whole = batch == count
         self.order = np.arange(batch * self.steps_each) % count
         self.criterion.set_target(self._targets[self.order[:batch]])
@@ -137,6 +147,8 @@ class Trainer:
             values["weight_decay"] = settings.decay
         elif settings.decay:
             self.regularisers.append(DecoupledDecay(parameters, settings.decay, mask))
+        if settings.max_norm is not None:
+            self.regularisers.append(MaxNorm(self.program.tensors, settings.max_norm))
         self.optimiser = make(settings.optimizer, parameters, decayed=mask, **values)
 
     @property
@@ -189,8 +201,8 @@ class Trainer:
             self._load(self.order[first : first + program.batch])
         program.forward()
         loss = float(self.criterion.forward())
-        self.criterion.backward()
-        gradient = program.backward()
+        self._write_gradient()
+        gradient = program.gradient
         squares = float(np.dot(gradient, gradient))
         self.step += 1
         self.position += 1
@@ -211,6 +223,10 @@ class Trainer:
         self.optimiser.step(gradient, rate)
         for each in self.regularisers:
             each.after_step(rate)
+
+    def _backward(self) -> None:
+        self.criterion.backward()
+        self.program.backward()
 
     def _diverged(self, loss: float) -> bool:
         # In single precision squares overflow long before the gradient does.
@@ -332,12 +348,14 @@ def _check(settings: Settings) -> None:
     for name, value, low in (("epochs", settings.epochs, 1), ("batch", settings.batch, 0)):
         if not low <= value <= 10_000_000:
             raise InputError(f"{name} must be {low} to 10,000,000, not {value:,}")
-    for name in ("clip_norm", "clip_value"):
+    for name in ("clip_norm", "clip_value", "max_norm"):
         limit = getattr(settings, name)
         if limit is not None and not 0 < limit < math.inf:
             raise InputError(f"--{name.replace('_', '-')} must be above 0, not {limit:g}")
     if not 0 < settings.rate < math.inf:
         raise InputError(f"the learning rate must be above 0, not {settings.rate:g}")
+    if not math.isfinite(settings.forget_bias):
+        raise InputError(f"--forget-bias must be a number, not {settings.forget_bias:g}")
     for name in ("l1", "l2", "decay"):
         if not 0 <= getattr(settings, name) < math.inf:
             raise InputError(f"--{name} must be at least 0, not {getattr(settings, name):g}")

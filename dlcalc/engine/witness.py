@@ -22,7 +22,7 @@ def random_program(
     capacity: int,
     batch: int = 1,
 ) -> Program:
-    """A forward program in float32 with random parameters and a random input from 0 to 1.
+    """A forward program in float32 with random parameters and random inputs from 0 to 1.
 
     Raises `LayerError` for what the engine cannot run.
     """
@@ -38,7 +38,8 @@ def random_program(
     )
     draw = np.random.default_rng(0)
     program.parameters[...] = draw.normal(size=program.parameters.shape) / 8
-    program.input.data[...] = draw.random(program.input.data.shape)
+    for data, _ in program.inputs:
+        data[...] = draw.random(data.shape)
     return program
 
 

@@ -49,6 +49,9 @@ FUNCTIONS: dict[str, Function] = {
     "mean": Function(1, 1, "reduce", "the mean"),
     "logsumexp": Function(1, 1, "reduce", "log(sum(exp(x)))"),
     "softmax": Function(1, 1, "reduce", "exp(x)/sum(exp(x)), along the last axis"),
+    "hardmax": Function(
+        1, 1, "reduce", "1 at the largest entry along the last axis, shared where several are"
+    ),
     "log_softmax": Function(1, 1, "reduce", "the logarithm of softmax"),
     "norm": Function(1, 1, "matrix", "the Euclidean or Frobenius norm"),
     "norm1": Function(1, 1, "matrix", "the sum of absolute values"),
@@ -59,6 +62,8 @@ FUNCTIONS: dict[str, Function] = {
     "logdet": Function(1, 1, "matrix", "the logarithm of the determinant's absolute value"),
     "inv": Function(1, 1, "matrix", "the inverse"),
     "diag": Function(1, 1, "matrix", "the diagonal, or the matrix with this diagonal"),
+    "eye": Function(1, 1, "matrix", "the unit matrix of a size"),
+    "ones": Function(1, 3, "matrix", "a vector or matrix of ones, of one size or more"),
     "cross_entropy": Function(
         2, 2, "matrix", "-sum(targets*log_softmax(logits)), (logits, targets)"
     ),

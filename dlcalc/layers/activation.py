@@ -87,6 +87,10 @@ class PRelu(Activation):
         channels = known_channels(shape, "prelu")
         return {"weight": shape.sizes if convention.prelu_slopes == "value" else (channels,)}
 
+    def on_tokens(self, shape: Shape, convention: Convention) -> bool:
+        """Of a sequence the steps stand where channels do, so slopes would be theirs."""
+        return len(shape.sizes) < 2 or self.parameters(shape, convention) == {"weight": (1,)}
+
 
 class Elu(Activation):
     """x for x > 0, else alpha*(exp(x) - 1)."""

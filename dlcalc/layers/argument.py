@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from dlcalc.errors import LayerError, abridged
+from dlcalc.errors import LayerError, abridged, nearest
 from dlcalc.layers.shape import MAX_AXES, MAX_SIZE
 from dlcalc.layers.size import Size, letter
 
@@ -18,6 +18,8 @@ REQUIRED = object()
 
 #: The rules of padding that have a word.
 PADDING_WORDS = ("same", "valid", "same_upper", "same_lower", "causal")
+#: What may squash the sums of a plain recurrent cell.
+CURVES = ("tanh", "sigmoid")
 
 _DECIMAL = r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?"
 _NAME = r"[a-z][a-z0-9_.]*"
@@ -32,7 +34,8 @@ class Argument(NamedTuple):
     ``kind`` is ``size`` (a whole number or a letter), ``count`` (a whole
     number), ``sizes`` (3 or 3x5), ``shape`` (768x196 or CxN, one of them may be
     -1), ``padding`` (1, 1+2, 1+2x0, or one of `PADDING_WORDS`), ``number`` (a
-    decimal), ``flag`` (yes or no) or ``name`` (another layer's: residual2.conv1).
+    decimal), ``flag`` (yes or no), ``curve`` (one of `CURVES`) or ``name`` (another
+    layer's: residual2.conv1).
     """
 
     name: str
@@ -112,6 +115,15 @@ def _flag(argument: Argument, word: str) -> bool:
     return word == "yes"
 
 
+def _curve(argument: Argument, word: str) -> str:
+    if word not in CURVES:
+        raise LayerError(
+            f"{argument.name} must be {' or '.join(CURVES)}, not {_short(word)}",
+            f"Write {argument.name}={nearest(word, CURVES) or CURVES[0]}.",
+        )
+    return word
+
+
 def _name(argument: Argument, word: str) -> str:
     if not re.fullmatch(_NAME, word) or len(word) > 100:
         raise LayerError(
@@ -154,5 +166,6 @@ _READERS = {
     "padding": _padding,
     "number": _number,
     "flag": _flag,
+    "curve": _curve,
     "name": _name,
 }

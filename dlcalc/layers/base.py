@@ -168,6 +168,10 @@ class Layer:
         """How the merged size comes about; may be empty."""
         return ""
 
+    def on_tokens(self, shape: Shape, convention: Convention) -> bool:
+        """Whether it works on each step of this sequence alone, and on all of them alike."""
+        return self.on_each_token
+
     def depth(self) -> int:
         """How many layers it stands for."""
         return 1

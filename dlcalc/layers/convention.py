@@ -68,6 +68,8 @@ class Convention(NamedTuple):
 
     #: Bias vectors of a recurrent gate, and of a gated recurrent unit.
     recurrent_biases: int
+    #: What may squash the sums of its plain recurrent layer, of what the notation has.
+    recurrent_curves: tuple[str, ...]
     gru_biases: int
     #: Its gated recurrent unit always resets after the product with the state.
     gru_resets_after: bool
@@ -122,6 +124,7 @@ TORCH = Convention(
     transposed_output_padding=True,
     transposed_output="interval",
     recurrent_biases=2,
+    recurrent_curves=("tanh",),
     gru_biases=2,
     gru_resets_after=True,
     projection=True,
@@ -155,6 +158,7 @@ KERAS = TORCH._replace(
     transposed_fills_stride=True,
     transposed_output="none",
     recurrent_biases=1,
+    recurrent_curves=("tanh", "sigmoid"),
     gru_resets_after=False,
     projection=False,
     prelu_slopes="value",
@@ -181,6 +185,7 @@ TF = KERAS._replace(
 #: onnxruntime/core/providers/cpu/nn/pool_attributes.h asks for.
 ONNX = TORCH._replace(
     name="onnx",
+    recurrent_curves=("tanh", "sigmoid"),
     absent=frozenset(_IN_NONE | {"adaptiveavgpool", "adaptivemaxpool"}),
     conv_words=("same", "same_upper", "same_lower", "valid"),
     pooling_words=("same", "same_upper", "same_lower", "valid"),

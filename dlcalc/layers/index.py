@@ -199,7 +199,7 @@ LAYERS: dict[str, Entry] = {
         ('rnn',),
         False,
         False,
-        (('out', '', 'size'), ('layers', '', 'count'), ('bidirectional', '', 'flag'), ('bias', '', 'flag'), ('biases', '', 'count'), ('dropout', '', 'number')),
+        (('out', '', 'size'), ('layers', '', 'count'), ('bidirectional', '', 'flag'), ('bias', '', 'flag'), ('biases', '', 'count'), ('dropout', '', 'number'), ('act', '', 'curve')),
         'Plain recurrent layer: h = tanh(W x + U h + b)',
         '20x50 rnn:128 last dense:2',
     ),

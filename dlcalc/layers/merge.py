@@ -191,6 +191,10 @@ class Moe(Layer):
     def macs(self, shape: Shape, output: Shape) -> Size:
         return product(shape.sizes) * self.experts
 
+    def parts(self, shape: Shape, output: Shape) -> Parts:
+        """What an expert makes of a token, times its share."""
+        return {"gates": self.active * product(output.sizes)}
+
     def copies(self) -> int:
         return self.experts
 

@@ -163,6 +163,9 @@ class _LastAxesNorm(_Norm):
         # The notation calls it axes, as a method of every layer is called.
         self.__dict__["last"] = self.__dict__.pop("axes")
 
+    def on_tokens(self, shape: Shape, convention: Convention) -> bool:
+        return self.last == 1 or len(shape.sizes) < 2
+
     def axes(self, shape: Shape, convention: Convention) -> tuple[Axis, ...] | None:
         """None where positions are normalised together, as they are unless channels are last."""
         if shape.spatial and not (shape.layout == "hwc" and self.last == 1):

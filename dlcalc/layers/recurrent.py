@@ -166,11 +166,16 @@ class _Recurrent(SequenceLayer):
 class Rnn(_Recurrent):
     """Plain recurrent layer: h = tanh(W x + U h + b).
 
-    Elman, "Finding Structure in Time", 1990. Kept for the backward pass is h:
-    H values for each cell and step.
+    With act=sigmoid a sigmoid stands for tanh, as it did at first: Elman, "Finding
+    Structure in Time", 1990. Kept for the backward pass is h: H values for each cell
+    and step.
     """
 
     words = ("rnn",)
+    arguments = (
+        *_ARGUMENTS,
+        Argument("act", "curve", "tanh or sigmoid", default="tanh", positional=False),
+    )
     example = "20x50 rnn:128 last dense:2"
 
     def output_shape(self, shape: Shape, convention: Convention) -> Shape:
@@ -185,6 +190,13 @@ class Rnn(_Recurrent):
     products = 0
     curves = 1
     kept = 1
+
+    act: str
+
+    def note(self, shape: Shape, convention: Convention) -> str:
+        if self.act not in convention.recurrent_curves:
+            return f"{convention.name} has no rnn with act={self.act}"
+        return super().note(shape, convention)
 
 
 class Lstm(_Recurrent):

@@ -85,6 +85,9 @@ def _behind_branches(step: Step, before: Field, branches: tuple[tuple[Seen, ...]
     if any(seen.step.output.spatial != step.output.spatial for seen in met):
         # Stretched to the others' sizes or set behind them: places differ by output.
         return Field(None)
+    if layer.branches_on_each_token:
+        # All features of a token together decide which experts work on it.
+        return Field(None)
     fields = [seen.field for seen in met]
     return _merged([*fields, before] if len(met) == 1 and layer.merges_input else fields)
 

@@ -83,16 +83,16 @@ def trace(
     return tuple(steps)
 
 
-def _check_tokens(node: Node) -> None:
+def _check_tokens(node: Node, shape: Shape, convention: Convention) -> None:
     """Refuse layers in which the steps of a sequence look at one another."""
     for branch in node.branches:
         for inside, _ in unroll(branch):
-            if not inside.layer.on_each_token:
+            if not inside.layer.on_tokens(shape, convention):
                 raise LayerError(
                     f"an expert works on each token alone, which {inside.layer.words[0]} does not",
                     f"Put {inside.layer.words[0]} before or behind {node.layer.words[0]}.",
                 )
-            _check_tokens(inside)
+            _check_tokens(inside, shape, convention)
 
 
 def _branched(
@@ -103,7 +103,7 @@ def _branched(
     # The reader of a built-in net knows only the word that named it.
     named = place if place is not node.place else None
     if node.layer.branches_on_each_token:
-        _check_tokens(node)
+        _check_tokens(node, shape, convention)
     for number, branch in enumerate(node.branches):
         try:
             branches.append(trace(branch, shape, convention, named))

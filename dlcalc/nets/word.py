@@ -109,7 +109,7 @@ _SHORT_STARTS = tuple("0123456789_-+")
 def _unknown_key(cls: type[Layer], name: str, key: str, value: str) -> LayerError:
     for argument in cls.arguments:
         if not value and registry.normal(key.lower()) == registry.normal(argument.name):
-            example = {"flag": "yes", "name": "embedding1"}.get(argument.kind, "2")
+            example = {"flag": "yes", "name": "embedding1", "curve": "tanh"}.get(argument.kind, "2")
             return LayerError(
                 f"{argument.name} needs a value", f"Write it as in {argument.name}={example}."
             )

@@ -174,7 +174,7 @@ def test_experts_total_and_active() -> None:
     assert result.value == 4 * 16 + 4 * EXPERT
     assert result.document()["active"] == 4 * 16 + 2 * EXPERT
     assert result.macs == 4 * (4 * 16 + 2 * 2 * 16 * 32)
-    assert result.parts == {"bias": 2 * 4 * 48, "activation": 2 * 4 * 32}
+    assert result.parts == {"bias": 2 * 4 * 48, "activation": 2 * 4 * 32, "gates": 2 * 4 * 16}
     assert tensors(result) == {
         "moe1.router.weight": (4, 16),
         "moe1.dense1.weight": (4, 32, 16),

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
 
 from dlcalc.answers.train import train
+from dlcalc.answers.train_net import with_dropout
 from dlcalc.errors import InputError
 
 
@@ -45,6 +48,21 @@ def test_moons_well_above_its_reach() -> None:
     assert value >= 0.97
 
 
+@pytest.mark.parametrize(
+    ("cell", "solves"), [("lstm:64", True), ("gru:64", True), ("rnn:64,act=sigmoid", False)]
+)
+def test_gates_remember_what_a_sigmoid_cell_forgets(cell: str, solves: bool) -> None:
+    """The first of 20 symbols, with forget biases of 1.
+
+    Of 20 seeds those with gates are right always, the other in about 0.25, by guessing,
+    and never beyond 0.5: the standard error of 0.75 over the 150 held out is 0.035.
+    """
+    net = f"recall:20 {cell} last dense:4"
+    found = train(net, samples=500, epochs=60, lr=0.005, clip_norm=1.0).value
+    assert isinstance(found, float)
+    assert (found > 0.75) is solves
+
+
 def test_a_bias_that_a_norm_takes_away_is_no_wrong_gradient() -> None:
     for net in ("dense:8 bn relu dense:2", "dense:8 bn tanh dropout:0.2 dense:2"):
         assert not train(f"moons {net}", epochs=2).failure
@@ -53,6 +71,131 @@ def test_a_bias_that_a_norm_takes_away_is_no_wrong_gradient() -> None:
 @pytest.mark.parametrize("loss", ["mse", "hinge", "huber", "cross-entropy", "multiclass-hinge"])
 def test_classes_by_other_losses(loss: str) -> None:
     assert train("moons", loss=loss, epochs=10).value > 0.9  # type: ignore[operator]
+
+
+def test_the_command_with_everything_in_it() -> None:
+    """As it stands in the documentation: dropout behind each hidden activation."""
+    result = train(
+        "moons dense:32 relu dense:32 relu dense:2",
+        optimizer="adam",
+        lr=0.01,
+        l2=1e-3,
+        dropout=0.2,
+        batch=32,
+        epochs=20,
+        validation=0.3,
+        early_stopping=10,
+    )
+    assert not result.failure
+    net = "dense:32 relu dropout:0.2 dense:32 relu dropout:0.2 dense:2"
+    assert (result.config["net"], result.config["dropout"]) == (net, 0.2)
+    assert result.config["parameters"] == 1_218
+
+
+@pytest.mark.parametrize(
+    ("net", "found"),
+    [
+        ("dense:4 tanh dense:2 sigmoid", "dense:4 tanh dropout:0.5 dense:2 sigmoid"),
+        ("2*[dense:4 relu]", "dense:4 relu dropout:0.5 dense:4 relu"),
+        (
+            "concat[dense:2 | dense:2 gelu] identity dense:2",
+            "concat[dense:2 | dense:2 gelu dropout:0.5] identity dense:2",
+        ),
+        ("dropout:0.1 dense:2 relu dense:2", "dropout:0.1 dense:2 relu dropout:0.5 dense:2"),
+    ],
+)
+def test_dropout_goes_behind_hidden_activations(net: str, found: str) -> None:
+    assert with_dropout(net, 0.5) == found
+
+
+@pytest.mark.parametrize("net", ["dense:2", "dense:2 relu", "identity dense:2"])
+def test_dropout_without_a_place_is_refused(net: str) -> None:
+    with pytest.raises(InputError, match="the net has none"):
+        with_dropout(net, 0.5)
+
+
+def test_max_norm_holds_behind_every_step() -> None:
+    for limit in (0.5, 1.0):
+        weights = _trained("moons dense:8 relu dense:2", max_norm=limit)
+        rows = weights[:16].reshape(8, 2)
+        assert (rows**2).sum(1).max() <= limit**2 * (1 + 1e-9)
+
+
+def _state(path: str) -> dict[str, Any]:
+    from dlcalc.engine.checkpoint import load
+
+    return load(path)[1]
+
+
+def _trained(line: str, **options: Any) -> Any:
+    """The parameters behind a short training."""
+    with TemporaryDirectory() as folder:
+        train(line, epochs=3, save=f"{folder}/a.npz", **options)
+        return _state(f"{folder}/a.npz")["parameters"]
+
+
+def test_smoothing_and_weights_change_what_is_learnt() -> None:
+    plain = _trained("moons dense:8 relu dense:2")
+    for options in ({"label_smoothing": 0.1}, {"class_weights": "1,3"}):
+        assert (_trained("moons dense:8 relu dense:2", **options) != plain).any()
+    # Classes that are equally many are balanced as they are.
+    assert (_trained("xor", class_weights="balanced") == _trained("xor")).all()
+    # By the formula: no loss is below the entropy of a smoothed target.
+    result = train("xor dense:8 tanh dense:2", label_smoothing=0.2, epochs=200)
+    entropy = -(0.9 * math.log(0.9) + 0.1 * math.log(0.1))
+    loss: Any = result.document()["final"]["loss"]  # type: ignore[index]
+    assert entropy <= loss < entropy + 0.01
+
+
+def test_a_quantile_is_where_it_should_be(tmp_path: Path) -> None:
+    """A constant learns the quantile that is asked for: of 0 to 99 that of 0.9 is about 90."""
+    path = tmp_path / "even.csv"
+    path.write_text("\n".join(["x,y", *[f"{n % 2},{n}" for n in range(100)]]))
+    for share in (0.2, 0.9):
+        save = str(tmp_path / f"{share}.npz")
+        result = train(
+            "select:0 dense:1",
+            data=str(path),
+            target="y",
+            loss=f"quantile:{share}",
+            validation=0,
+            epochs=300,
+            batch=0,
+            lr=0.02,
+            schedule="cosine",
+            l2=1,
+            save=save,
+        )
+        assert result.config["loss"] == f"quantile:{share}"
+        bias = _state(save)["parameters"][-1]
+        mean, deviation = 49.5, math.sqrt((100**2 - 1) / 12)
+        assert abs(bias * deviation + mean - 100 * share) < 3
+
+
+@pytest.mark.parametrize(
+    ("line", "options", "says"),
+    [
+        ("sine", {"label_smoothing": 0.1}, "--label-smoothing is for cross-entropies"),
+        ("moons", {"loss": "hinge", "class_weights": "1,2"}, "--class-weights is for cross"),
+        ("moons", {"class_weights": "1,2,3"}, "must be 2 numbers of at least 0"),
+        ("moons", {"class_weights": "1,-2"}, "must be 2 numbers of at least 0"),
+        ("moons", {"class_weights": "0,0"}, "must be 2 numbers of at least 0"),
+        ("moons", {"class_weights": "even"}, "is not a number"),
+        ("moons", {"label_smoothing": 1.5}, "smoothing of cross_entropy cannot be 1.5"),
+        ("moons", {"dropout": 1.0}, "--dropout must be at least 0 and below 1"),
+        ("moons", {"dropout": -0.1}, "--dropout must be at least 0 and below 1"),
+        ("moons", {"max_norm": 0.0}, "--max-norm must be above 0"),
+        ("sine", {"loss": "mse:3"}, "mse takes no number"),
+        ("sine", {"loss": "quantile:1.5"}, "q of quantile cannot be 1.5"),
+        ("sine", {"loss": "quantile:x"}, "must be a number"),
+        ("recall lstm:8 decoder:2,memory=3 last dense:4", {}, "which no task has"),
+    ],
+)
+def test_what_does_not_suit_the_loss_or_the_net(
+    line: str, options: dict[str, Any], says: str
+) -> None:
+    with pytest.raises(InputError, match=says):
+        train(line, **options)
 
 
 def test_options_are_shown_as_they_were_used() -> None:

@@ -19,6 +19,9 @@ def refusal(line: str, like: str = "torch") -> InputError:
     [
         ("5x8 moe:4[attention:2]", "torch", "an expert works on each token alone", "before or"),
         ("5x8 moe:4[residual[lstm:8]]", "torch", "which lstm does not", "Put lstm before"),
+        ("5x8 moe:4[ln:2 dense:4]", "torch", "which ln does not", "Put ln before"),
+        ("5x8 moe:4[prelu:5]", "torch", "which prelu does not", "Put prelu before"),
+        ("5x8 moe:4[prelu]", "keras", "which prelu does not", "Put prelu before"),
         ("8x8 aux[conv:4,k9] relu", "torch", "does not fit into 8", "an auxiliary head"),
         ("64 conv:4,k1 conv:4,k70", "torch", "does not fit", "at least 70"),
         (

@@ -84,6 +84,14 @@ def main() -> None:
     pair("shape of a layer / import click", one, IMPORT_CLICK, runs, "1.35")
     resnet = [DLCALC, "params", "resnet152", "-q"]
     pair("params resnet152 / import click", resnet, IMPORT_CLICK, runs, "1.8")
+    step = [DLCALC, "step", "--weights", "0.5,-1,2", "--grad", "0.1,0,-0.2", "--l1", "0.01"]
+    pair("a step with L1 / import click", step, IMPORT_CLICK, runs, "1.45")
+    norm = [DLCALC, "norm", "batch", "[[1,2],[3,4],[5,9]]"]
+    pair("a batch normalised / import click", norm, IMPORT_CLICK, runs, "1.45")
+    sigmoid = [DLCALC, "activation", "sigmoid", "--at", "-2,0,3"]
+    pair("activation sigmoid / import click", sigmoid, IMPORT_CLICK, runs, "1.45")
+    squares = [DLCALC, "loss", "mse", "--target", "0,1", "--prediction", "0.2,0.7"]
+    pair("loss mse / import click", squares, IMPORT_CLICK, runs, "1.45")
     pair("--help / import click", [DLCALC, "--help"], IMPORT_CLICK, runs, "1.35")
     bash = ["bash", "--norc", "--noprofile", "-c", BASH.format(script=completion)]
     pair("a completion in bash / import click", bash, IMPORT_CLICK, runs, "1.35")

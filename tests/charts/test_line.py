@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dlcalc.charts.canvas import Canvas, straight
-from dlcalc.charts.line import LEAST_WIDTH, Series, axes, plot, runs
+from dlcalc.charts.frame import LEAST_WIDTH
+from dlcalc.charts.line import Series, axes, plot, runs
 from dlcalc.charts.terminal import ascii_only
 from dlcalc.errors import display_width
 

@@ -103,7 +103,10 @@ def test_expectations(run: Run) -> None:
     assert run("shape", "3xHxW", "conv:6,k5", "--expect", "6x(H - 4)x(W-4)").returncode == 0
 
 
-@pytest.mark.parametrize("command", [[], ["shape"], ["params"], ["layers"], ["zoo"]])
+@pytest.mark.parametrize(
+    "command",
+    [[], ["shape"], ["params"], ["softmax"], ["bootstrap"], ["split"], ["layers"], ["zoo"]],
+)
 @pytest.mark.parametrize("option", ["-h", "--help"])
 def test_help_shows_examples_first(run: Run, command: list[str], option: str) -> None:
     done = run(*command, option)
@@ -118,6 +121,10 @@ def test_every_example_in_the_help_runs(run: Run, tmp_path: Path) -> None:
     from dlcalc.cli.group import COMMANDS, EXAMPLES, dlcalc
 
     (tmp_path / "questions.txt").write_text("28 maxpool:2\n")
+    (tmp_path / "logits.txt").write_text("1,2,3\n")
+    (tmp_path / "steps.txt").write_text("--weights 2 --grad 0.5 --l2 1 --n 10\n")
+    (tmp_path / "notes.md").write_text("```dlcalc\nshape 28 maxpool:2 == 14\n```\n")
+    (tmp_path / "numbers.csv").write_text("1,2,4\n3,1,0\n")
     flowers = [f"{n % 9},{n % 4},{'ab'[n % 9 > 4]}" for n in range(50)]
     (tmp_path / "iris.csv").write_text("\n".join(["sepal,petal,species", *flowers]))
     lines = list(EXAMPLES)

@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from terminal import on_terminal
+from terminal import ESCAPES, on_terminal
 
 from dlcalc.cli import output
 
@@ -25,7 +25,13 @@ QUESTIONS = [
     "layers",
     "layers conv",
 ]
-_ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
+#: With options, which are asked as a command line alone.
+OPTIONED = [
+    "activation gelu --at -2,0,3",
+    "activation --compare sigmoid,tanh,relu",
+    "loss mse --target 0,1 --prediction 0.2,0.7",
+    "loss mse --target 0 --through sigmoid",
+]
 
 
 def in_a_pipe(line: str) -> str:
@@ -41,7 +47,7 @@ def words(text: str) -> list[str]:
 @pytest.mark.parametrize("columns", [40, 60, 80, 200])
 @pytest.mark.parametrize("line", QUESTIONS)
 def test_a_terminal_shows_every_word_unbroken(line: str, columns: int) -> None:
-    shown = _ESCAPES.sub("", on_terminal(line, columns))
+    shown = ESCAPES.sub("", on_terminal(line, columns))
     assert sorted(words(shown)) == sorted(words(in_a_pipe(line)))
 
 
@@ -72,9 +78,9 @@ def test_columns_hold_their_words_at_every_width(line: str) -> None:
                         indent = 0
 
 
-@pytest.mark.parametrize("line", QUESTIONS[:1] + QUESTIONS[3:4])
+@pytest.mark.parametrize("line", QUESTIONS[:1] + QUESTIONS[3:4] + OPTIONED)
 def test_eighty_columns_hold_every_line(line: str) -> None:
-    shown = _ESCAPES.sub("", on_terminal(line, 80))
+    shown = ESCAPES.sub("", on_terminal(line, 80))
     assert max(len(text.rstrip()) for text in shown.splitlines()) <= 80
 
 

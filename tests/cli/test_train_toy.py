@@ -120,6 +120,40 @@ def test_killed_and_resumed_it_is_the_uninterrupted_one(tmp_path: Path, run: Run
     assert resumed.returncode == 0
 
 
+SAVED_AT_500 = """
+import os, signal, sys
+from dlcalc.answers import train
+train._EVERY = -1.0  # The file is written behind every step.
+class Watch(train.Watch):
+    steps = 0
+    def asked_to_stop(self):
+        Watch.steps += 1
+        if Watch.steps == 500:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return False
+train.train(*sys.argv[2:], save=sys.argv[1], watch=Watch(), epochs=600)
+"""
+
+
+@pytest.mark.parametrize("net", ["", "dense:8 bn tanh dropout:0.1 dense:1"])
+def test_saved_at_step_500_killed_and_resumed(net: str, tmp_path: Path, run: Run) -> None:
+    """Every array that a training keeps is that of the uninterrupted one, bit for bit."""
+    from dlcalc.engine.checkpoint import load
+
+    killed, whole = str(tmp_path / "killed.npz"), str(tmp_path / "whole.npz")
+    words = ["xor", *net.split()]
+    done = subprocess.run([sys.executable, "-c", SAVED_AT_500, killed, *words])
+    assert done.returncode == -signal.SIGKILL
+    assert json.loads(str(load(killed)[1]["progress"]))["step"] == 500
+    wanted = ["train-toy", *words, "--epochs", "600", "--json"]
+    uninterrupted = run(*wanted, "--save", whole)
+    resumed = run("train-toy", "--resume", killed, "--save", killed, "--json")
+    assert resumed.stdout == uninterrupted.stdout
+    one, other = load(killed)[1], load(whole)[1]
+    assert one.keys() == other.keys()
+    assert all(one[name].tobytes() == other[name].tobytes() for name in one)
+
+
 def test_a_terminal_sees_one_line_that_is_wiped() -> None:
     import pty
 

@@ -165,14 +165,33 @@ def test_what_is_no_weight_has_its_own_beginning() -> None:
 
 
 @pytest.mark.parametrize("suffix", ["_ih_l0", "_l0", "_ih_l1_reverse"])
-def test_the_forget_gate_is_the_second(suffix: str) -> None:
-    sizes: dict[str, tuple[int, ...]] = {f"lstm1__bias{suffix}": (8,), "lstm1__bias_hh_l0": (8,)}
-    sizes |= {"gru1__bias_ih_l0": (6,)}
+@pytest.mark.parametrize(("kind", "gates"), [("lstm", 4), ("gru", 3)])
+def test_the_gate_that_keeps_is_the_second(suffix: str, kind: str, gates: int) -> None:
+    sizes: dict[str, tuple[int, ...]] = {
+        f"{kind}1__bias{suffix}": (2 * gates,),
+        f"{kind}1__bias_hh_l0": (2 * gates,),
+        "rnn1__bias_ih_l0": (2,),
+    }
     program = draws(**sizes)
     initialise(program, np.random.default_rng(0), forget_bias=1.5)
     first, second, third = (t.value.tolist() for t in program.tensors.values())
-    assert first == [0, 0, 1.5, 1.5, 0, 0, 0, 0]
-    assert second == [0] * 8 and third == [0] * 6
+    assert first == [0, 0, 1.5, 1.5] + [0] * (2 * gates - 4)
+    assert second == [0] * 2 * gates and third == [0] * 2
+
+
+def test_the_update_gate_keeps_by_its_bias() -> None:
+    torch = pytest.importorskip("torch")
+    # A cell that begins at 1, reads zeros and has no candidate keeps sigmoid(forget_bias) of it.
+    cell = torch.nn.GRUCell(3, 2).double()
+    program = draws(gru1__bias_ih_l0=(6,), gru1__bias_hh_l0=(6,))
+    initialise(program, np.random.default_rng(0), forget_bias=1.5)
+    with torch.no_grad():
+        for tensor in (cell.weight_ih, cell.weight_hh):
+            tensor.zero_()
+        cell.bias_ih.copy_(torch.tensor(program.tensors["gru1.bias_ih_l0"].value))
+        cell.bias_hh.copy_(torch.tensor(program.tensors["gru1.bias_hh_l0"].value))
+        state = cell(torch.zeros(1, 3).double(), torch.ones(1, 2).double())
+    assert state.numpy() == pytest.approx(1 / (1 + math.exp(-1.5)), rel=1e-14)
 
 
 def test_the_forget_gate_forgets_by_its_bias() -> None:

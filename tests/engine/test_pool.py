@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -408,6 +409,7 @@ def test_values_and_gradients_are_torchs(
 def test_values_are_keras(line: str, name: str, settings: dict[str, Any]) -> None:
     """Only where SAME pads both ends alike: else Keras on PyTorch repeats the last value."""
     pytest.importorskip("torch")
+    os.environ.setdefault("KERAS_BACKEND", "torch")  # Read at the first import of Keras.
     layers = pytest.importorskip("keras").layers
     program = compiled(line, like="keras", layout="hwc")
     layer = getattr(layers, name)(**settings, padding="same", dtype="float64")
@@ -428,13 +430,19 @@ ONNX = [
 
 
 @pytest.mark.parametrize("ceil", [False, True])
-@pytest.mark.parametrize("counted", [False, True])
-@pytest.mark.parametrize(("op", "word", "settings"), ONNX)
+@pytest.mark.parametrize(
+    ("op", "word", "settings", "counted"),
+    # Means alone have a divisor, which may count the padding.
+    [
+        (*each, counted)
+        for each in ONNX
+        for counted in (False, True)
+        if not counted or each[0] == "AveragePool"
+    ],
+)
 def test_values_are_onnxruntimes(
     op: str, word: str, settings: dict[str, Any], counted: bool, ceil: bool
 ) -> None:
-    if counted and op != "AveragePool":
-        pytest.skip("it has no divisor")
     keys = {"kernel_shape": "k", "strides": "s", "dilations": "d"}
     options = [f"{key}{settings[name][0]}" for name, key in keys.items() if name in settings]
     if "pads" in settings:

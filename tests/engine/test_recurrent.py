@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,8 @@ NETS = [
     "4x3 rnn:2",
     "4x3 rnn:2,bias=no,layers=2",
     "3x2 rnn:3,biases=1,bidirectional=yes",
+    "4x3 rnn:2,act=sigmoid",
+    "3x2 rnn:3,act=sigmoid,layers=2,bidirectional=yes",
     "4x3 lstm:2",
     "1x3 lstm:2,bidirectional=yes",
     "3x2 lstm:3,layers=2,bidirectional=yes",
@@ -47,6 +50,11 @@ LINES = [(line, "torch") for line in NETS if "[" not in line] + [
         "4x3 gru:2,bias=no",
     )
 ]
+
+
+def logistic(z: Array) -> Array:
+    found: Array = 1 / (1 + np.exp(-z))
+    return found
 
 
 @pytest.mark.parametrize("line", NETS)
@@ -162,6 +170,35 @@ def test_a_gru_as_its_formulas_say(after: bool, bias: str) -> None:
         assert error(output[:, step], h) < 1e-13
 
 
+@pytest.mark.parametrize(("act", "curve"), [("tanh", np.tanh), ("sigmoid", logistic)])
+def test_a_plain_cell_as_its_formula_says(act: str, curve: Callable[[Array], Array]) -> None:
+    program = compiled(f"5x4 rnn:3,act={act}")
+    w, u, b, c = (tensor.value for tensor in program.tensors.values())
+    h = np.zeros((3, 3))
+    output = program.forward()
+    for step in range(5):
+        h = curve(program.input.data[:, step] @ w.T + b + h @ u.T + c)
+        assert error(output[:, step], h) < 1e-13
+
+
+def test_equal_to_the_sigmoid_cell_of_keras() -> None:
+    torch = pytest.importorskip("torch")
+    os.environ.setdefault("KERAS_BACKEND", "torch")
+    keras = pytest.importorskip("keras")
+    program = compiled("5x4 rnn:3,act=sigmoid", like="keras")
+    layer = keras.layers.SimpleRNN(3, activation="sigmoid", return_sequences=True, dtype="float64")
+    layer.build((3, 5, 4))
+    w, u, b = (tensor.value for tensor in program.tensors.values())
+    layer.set_weights([w.T, u.T, b])
+    x = torch.tensor(program.input.data, requires_grad=True)
+    y = layer(x)
+    cotangent, _, by_input = gradients(program)
+    y.backward(torch.from_numpy(cotangent))
+    # keras.ops.matmul gives float32 for float64 on this backend.
+    assert error(program.output.data, y.detach().numpy()) < 1e-6
+    assert error(by_input, x.grad.numpy()) < 1e-6
+
+
 def test_before_and_after_are_not_the_same() -> None:
     after, before = compiled("4x3 gru:2"), compiled("4x3 gru:2,reset_after=no,biases=2")
     assert error(after.forward(), before.forward()) > 1e-3
@@ -230,7 +267,8 @@ def test_dropout_keeps_the_mean() -> None:
 
     program = compiled("1x1 rnn:1", training=True)
     program.forward_calls.clear()
-    site = Site(program, None, "", (program.input,), "chw")
+    _, node, _ = program.trail[0]
+    site = Site(program, node, "", (program.input,))
     y = _dropped(site, Value(np.ones((100, 100)), None), 0.25, [])
     program.forward()
     assert set(np.unique(y.data)) == {0, 1 / 0.75}

@@ -481,7 +481,7 @@ def test_a_table_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     with pytest.raises(InputError, match="10,001 columns"):
         parse_table(",".join(["1"] * 10_001), "0")
     monkeypatch.setattr("dlcalc.engine.tasks.table.MAX_BYTES", 100)
-    monkeypatch.setattr("dlcalc.engine.tasks.table.MAX_CELLS", 9)
+    monkeypatch.setattr("dlcalc.csv_rows.MAX_CELLS", 9)
     file = tmp_path / "long.csv"
     file.write_text(words)
     with pytest.raises(InputError, match="larger than 100 bytes"):

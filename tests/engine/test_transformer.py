@@ -6,14 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from engine.harness import compiled, complex_steps, error, gradients
+from engine.harness import compiled, complex_steps, differences, error, gradients
 from engine.torch_blocks import assert_blocks_are_torch
 
 from dlcalc.answers.network import load_line
 from dlcalc.engine.operation import find
 from dlcalc.engine.operations.blocks import in_blocks
-from dlcalc.engine.program import Program
-from dlcalc.errors import LayerError
 from dlcalc.layers.convention import CONVENTIONS
 
 NETS = [
@@ -31,6 +29,9 @@ NETS = [
     "4x4 decoder:2,ff=3,experts=4,active=3,gated=yes,rms=yes,bias=no",
     "3x4 encoder:2,ff=3,experts=5,active=1",
     "3x4 encoder:2,ff=3,experts=2",
+    "3x4 decoder:2,ff=3,memory=5",
+    "4x4 decoder:2,ff=3,memory=2x5,kv=1,gated=yes,rms=yes,bias=no",
+    "3x4 decoder:2,ff=3,memory=1,experts=3",
 ]
 
 
@@ -135,10 +136,30 @@ def test_smooth_but_for_the_router() -> None:
         assert find(type(layer)).smooth(layer) is smooth
 
 
-def test_a_memory_is_refused() -> None:
-    start, net = load_line("5x4 decoder:2,memory=7")
-    with pytest.raises(LayerError, match="no second input"):
-        Program(net, start.sizes)
+def test_every_step_sees_all_of_the_memory_which_has_a_gradient() -> None:
+    program = compiled("3x4 decoder:2,memory=5x2", batch=2)
+    memory = program.memories["decoder1"]
+    assert [data.shape for data, _ in program.inputs] == [(2, 3, 4), (2, 5, 2)]
+    memory.data[...] = np.random.default_rng(3).normal(size=memory.data.shape)
+    before = program.forward().copy()
+    cotangent, _, _ = gradients(program)
+    found = memory.cotangent.copy()
+    memory.data[:, 4] += 1
+    assert not np.isclose(program.forward(), before).any()
+    memory.data[:, 4] -= 1
+    assert error(found, differences(program, memory.data, cotangent)) < 1e-8
+
+
+def test_no_cotangent_of_a_memory_where_none_of_the_input_is_asked_for() -> None:
+    given = compiled("3x4 decoder:2,memory=5")
+    spared = compiled("3x4 decoder:2,memory=5", input_cotangent=False)
+    for program in (given, spared):
+        program.memories["decoder1"].data[...] = 0.5
+        program.forward()
+        program.output.cotangent[...] = 1
+        program.backward()
+    assert spared.memories["decoder1"].cotangent is None
+    assert np.array_equal(given.gradient, spared.gradient)
 
 
 @pytest.mark.parametrize("line", ["5x4 encoder:2", "5x4 decoder:2,gated=yes,rms=yes,experts=3"])
@@ -177,6 +198,46 @@ def test_torch_encoder_layer(word: str, bias: str) -> None:
         return torch.func.functional_call(layer, packed, (x, mask))
 
     assert_blocks_are_torch(program, theirs)
+
+
+@pytest.mark.parametrize("bias", ["yes", "no"])
+@pytest.mark.parametrize("features", [8, 5])
+def test_torch_decoder_layer(features: int, bias: str) -> None:
+    torch = pytest.importorskip("torch")
+    program = compiled(f"6x8 decoder:2,ff=10,memory=4x{features},bias={bias}")
+    memory = program.memories["decoder1"]
+    memory.data[...] = np.random.default_rng(5).normal(size=memory.data.shape)
+    seen = torch.tensor(memory.data, requires_grad=True)
+    settings: Any = {"bias": bias == "yes", "batch_first": True}
+    layer = torch.nn.TransformerDecoderLayer(
+        8, 2, 10, 0.0, "gelu", norm_first=True, **settings
+    ).double()
+    if features != 8:
+        layer.multihead_attn = torch.nn.MultiheadAttention(
+            8, 2, kdim=features, vdim=features, dtype=torch.float64, **settings
+        )
+    names = {"attention": "self_attn", "cross": "multihead_attn"}
+    plain = {"ff.up": "linear1", "ff.down": "linear2"} | {f"norm{n}": f"norm{n}" for n in (1, 2, 3)}
+
+    def theirs(x: Any, given: dict[str, Any]) -> Any:
+        packed = {}
+        for ours, torchs in names.items():
+            for key in ("weight", "bias") if bias == "yes" else ("weight",):
+                three = [given[f"{ours}.{name}.{key}"] for name in ("query", "key", "value")]
+                packed[f"{torchs}.out_proj.{key}"] = given[f"{ours}.output.{key}"]
+                if ours == "cross" and key == "weight" and features != 8:
+                    for letter, one in zip("qkv", three, strict=True):
+                        packed[f"{torchs}.{letter}_proj_weight"] = one
+                else:
+                    packed[f"{torchs}.in_proj_{key}"] = torch.cat(three)
+        for ours, torchs in plain.items():
+            for key in ("weight", "bias") if bias == "yes" else ("weight",):
+                packed[f"{torchs}.{key}"] = given[f"{ours}.{key}"]
+        mask = torch.ones(6, 6, dtype=torch.bool).triu(1)
+        return torch.func.functional_call(layer, packed, (x, seen, mask))
+
+    assert_blocks_are_torch(program, theirs)
+    assert error(memory.cotangent, seen.grad.numpy()) < 1e-12
 
 
 def test_torch_block_of_llama() -> None:

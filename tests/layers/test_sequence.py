@@ -445,3 +445,13 @@ def test_a_memory_of_other_features_is_that_of_torch() -> None:
     own, crossed = Decoder(heads=2, ff=16), Decoder(heads=2, ff=16, memory=(7, 6))
     more = in_torch(nn.MultiheadAttention(8, 2, kdim=6, vdim=6)) + in_torch(nn.LayerNorm(8))
     assert counted(crossed, (5, 8)) == counted(own, (5, 8)) + more
+
+
+@pytest.mark.parametrize(("convention", "has"), [(TORCH, False), (KERAS, True), (ONNX, True)])
+def test_who_has_a_sigmoid_in_the_plain_cell(convention: Convention, has: bool) -> None:
+    shape = Shape((20, 50))
+    plain, sigmoid = Rnn(out=8), Rnn(out=8, act="sigmoid")
+    assert plain.note(shape, convention) == ""
+    said = sigmoid.note(shape, convention)
+    assert said == ("" if has else f"{convention.name} has no rnn with act=sigmoid")
+    assert sigmoid.parameters(shape, convention) == plain.parameters(shape, convention)

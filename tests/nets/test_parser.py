@@ -227,6 +227,7 @@ def test_an_error_in_a_file_names_file_and_line(tmp_path: Path) -> None:
         ("3x8x8 conv:4,k_", "k_", "_ leaves kernel open", ""),
         ("3x8x8 conv:x,k3", "x", "out must be a whole number or a letter, not x", ""),
         ("3x8x8 conv:4,k3,bias=maybe", "bias=maybe", "bias must be yes or no", "bias=no"),
+        ("9x4 rnn:8,act=sigmod", "act=sigmod", "act must be tanh or sigmoid", "act=sigmoid"),
         ("3x8x8 conv:4,k3,7", "7", "7 stands behind a named argument", "come first"),
         ("3x8x8 conv:4,3,k5", "k5", "kernel is given twice: 3 and k5", ""),
         ("3x8x8 conv:4,3,1,0,9", "9", "conv takes no further argument 9", "Its arguments are"),
@@ -339,7 +340,8 @@ def test_bounds(text: str) -> None:
     start = time.process_time()
     error = refused(text)
     report = error.report()
-    assert time.process_time() - start < 1
+    # Far from what it takes: reading more of an endless text would take minutes.
+    assert time.process_time() - start < 10
     assert len(report) < 1_000
 
 

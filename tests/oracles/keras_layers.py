@@ -106,7 +106,7 @@ def _run(parts: tuple[Part, ...], x: Tensor, counts: Counter[str]) -> Tensor:
     for part in parts:
         if part.build is None:
             outputs = [_run(branch, x, counts) for branch in part.branches]
-            x = _merged(part.kind, outputs if len(outputs) > 1 else [*outputs, x])
+            x = merged(part.kind, outputs if len(outputs) > 1 else [*outputs, x])
             continue
         for layer, output in _forward(part.build, part.call, x):
             counts["parameters"] += _values(layer.trainable_weights)
@@ -146,7 +146,8 @@ def _values(weights: list[Any]) -> int:
     return sum(torch.Size(weight.shape).numel() for weight in weights)
 
 
-def _merged(kind: str, outputs: list[Tensor]) -> Tensor:
+def merged(kind: str, outputs: list[Tensor]) -> Tensor:
+    """Branches brought together; every exception of Keras is a rejection."""
     if kind == "residual" and len({output.shape for output in outputs}) > 1:
         raise Rejected("by definition: residual adds equal shapes")
     layer = layers.Add() if kind == "residual" else layers.Concatenate(axis=1)

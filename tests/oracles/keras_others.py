@@ -6,7 +6,7 @@ from collections.abc import Callable
 from math import prod
 from typing import Any
 
-from keras import layers
+from keras import layers, ops
 from oracles.drawing import DROPOUTS, Option, Rejected, Sizes, by
 from oracles.keras_parts import Part, Writer
 
@@ -19,7 +19,7 @@ ACTIVATIONS: dict[str, Callable[[], Any]] = {
     "identity": layers.Identity,
     "relu": layers.ReLU,
     "relu6": _activation("relu6"),
-    "leaky_relu": layers.LeakyReLU,
+    "leaky_relu": lambda: layers.LeakyReLU(0.01),  # Its own default is 0.3.
     "leaky-relu:0.2": lambda: layers.LeakyReLU(0.2),
     "elu": layers.ELU,
     "elu:0.5": lambda: layers.ELU(0.5),
@@ -31,15 +31,18 @@ ACTIVATIONS: dict[str, Callable[[], Any]] = {
     "sigmoid": _activation("sigmoid"),
     "logistic": _activation("sigmoid"),
     "log_sigmoid": _activation("log_sigmoid"),
-    "hardsigmoid": _activation("hard_sigmoid"),
+    # By its definition: that of torch knows 1/6 in single precision alone.
+    "hardsigmoid": lambda: layers.Activation(lambda x: ops.relu6(x + 3) / 6),
     "hardswish": _activation("hard_swish"),
     "tanh": _activation("tanh"),
     "hardtanh": _activation("hard_tanh"),
     "softplus": _activation("softplus"),
     "softsign": _activation("softsign"),
     "softmax": lambda: layers.Softmax(1),
-    "log_softmax": _activation("log_softmax"),
+    "log_softmax": lambda: layers.Activation(lambda x: ops.log_softmax(x, 1)),
 }
+#: What dlcalc adds to a variance; the default of Keras is 1e-3.
+_EPS = 1e-5
 _RECURRENT = {"rnn": layers.SimpleRNN, "lstm": layers.LSTM, "gru": layers.GRU}
 
 
@@ -87,12 +90,13 @@ class Others(Writer):
         text = self.written(
             self.synonym("bn"),
             Option("affine", self.flag(affine, True)),
-            Option("eps", self.rng.choice(("", "", "1e-3", "0.01"))),
+            Option("eps", written := self.rng.choice(("", "", "1e-3", "0.01"))),
             Option("momentum", self.rng.choice(("", "", "0.01"))),
         )
+        eps = float(written or _EPS)
 
         def build(sizes: Sizes) -> list[Any]:
-            return [layers.BatchNormalization(1, center=affine, scale=affine)]
+            return [layers.BatchNormalization(1, epsilon=eps, center=affine, scale=affine)]
 
         return Part("bn", text, build)
 
@@ -112,7 +116,7 @@ class Others(Writer):
 
         def build(sizes: Sizes) -> list[Any]:
             over = _last(axes, sizes)
-            return [layers.LayerNormalization(over, center=affine and bias, scale=affine)]
+            return [layers.LayerNormalization(over, _EPS, center=affine and bias, scale=affine)]
 
         return Part("ln", text, build)
 
@@ -137,7 +141,7 @@ class Others(Writer):
         )
 
         def build(sizes: Sizes) -> list[Any]:
-            return [layers.GroupNormalization(groups, 1, center=affine, scale=affine)]
+            return [layers.GroupNormalization(groups, 1, _EPS, center=affine, scale=affine)]
 
         return (channels, *self.anything()[1:]), Part("gn", text, build)
 
@@ -148,7 +152,7 @@ class Others(Writer):
         sides = self.sides(self.rank(), 1 if self.chance(0.3) else 8)
 
         def build(sizes: Sizes) -> list[Any]:
-            return [layers.GroupNormalization(-1, 1, center=affine, scale=affine)]
+            return [layers.GroupNormalization(-1, 1, _EPS, center=affine, scale=affine)]
 
         return (self.rng.randint(1, 6), *sides), Part("instancenorm", text, build)
 

@@ -22,12 +22,14 @@ Torch is asked what dlcalc means, which needs these definitions:
 * ``residual`` adds equal shapes. Where torch would broadcast, that counts as a
   rejection. ``multiply`` does stretch sizes of 1, but not the number of axes.
 * ``select`` names each channel once.
-* ``embedding`` looks up the first word, whatever comes in. ``position`` and
-  ``segment`` add rows of an ``nn.Embedding``, ``token`` is an ``nn.Parameter``
-  before the sequence; as ``first`` and ``last``, they take two axes alone.
-* ``decoder`` without a memory is a ``TransformerEncoderLayer`` with a causal
-  mask. Where the memory has features of its own, the second attention is made
-  anew with ``kdim`` and ``vdim``. ``ff`` is 4*features if it is not given.
+* ``embedding`` reads numbers of words, of which shapes need the first alone.
+  ``position`` and ``segment`` add rows of an ``nn.Embedding``, ``token`` is an
+  ``nn.Parameter`` before the sequence; as ``first`` and ``last``, they take two
+  axes alone.
+* Blocks have their norms first and GELU, as dlcalc's engine says. ``decoder``
+  without a memory is a ``TransformerEncoderLayer`` with a causal mask. Where the
+  memory has features of its own, the second attention is made anew with ``kdim``
+  and ``vdim``. ``ff`` is 4*features if it is not given.
 * ``aux`` runs its head and leaves its parameters out of the sum.
 * ``tied`` takes a weight, or its transpose, that has the sizes of the layer's own.
 * An output without a single value counts as a rejection. Torch itself is of two
@@ -88,7 +90,7 @@ class Answer(NamedTuple):
 
 def answer(draw: Draw) -> Answer:
     """Run a draw on the CPU, in eval mode and without gradients."""
-    run = _Run()
+    run = Run()
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -105,7 +107,7 @@ def answer(draw: Draw) -> Answer:
     return Answer(row, "")
 
 
-class _Run:
+class Run:
     """Layers at work: their tensors by dlcalc's names, and how many numbers these hold."""
 
     def __init__(self) -> None:
@@ -143,6 +145,7 @@ class _Run:
             module = part.build(tuple(x.shape[1:])).eval()
             if part.tied:
                 _tie(module, self.tensors.get(f"{part.tied}.weight"))
+            self.prepare(module, part, name)
             output = part.call(module, x)
         if not output.numel():
             raise Rejected("by definition: no value comes out")
@@ -155,14 +158,18 @@ class _Run:
                 self.counts[kind] += tensor.numel()
         return output
 
+    def prepare(self, module: nn.Module, part: Part, name: str) -> None:
+        """What is to be done with a module before it runs; nothing here."""
+
 
 def _tie(module: nn.Module, other: Tensor | None) -> None:
-    """Give a layer another's weight, or its transpose, which is no parameter of its own then."""
+    """Give a layer another's weight, or its transpose."""
     needed = module.weight.shape
     if other is None or needed not in (other.shape, other.shape[::-1]):
         raise Rejected("by definition: no weight of these sizes to share")
     del module.weight
-    module.weight = other.detach() if other.shape == needed else other.detach().T
+    # As an attribute, and no parameter of its own.
+    object.__setattr__(module, "weight", other if other.shape == needed else other.T)
 
 
 def draws(count: int, seed: int) -> Iterator[Draw]:

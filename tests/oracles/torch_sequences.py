@@ -226,15 +226,17 @@ class Sequences(Writer):
             features = _batched(sizes)
             values: dict[str, Any] = {"bias": bias, "batch_first": True}
             cls = nn.TransformerDecoderLayer if memory else nn.TransformerEncoderLayer
-            block = cls(features, heads, ff or 4 * features, **values)
+            block = cls(features, heads, ff or 4 * features, 0, "gelu", norm_first=True, **values)
             if memory[1:] not in ((), (features,)):
                 values |= {"kdim": memory[1], "vdim": memory[1]}
                 block.multihead_attn = nn.MultiheadAttention(features, heads, **values)
+            if memory:
+                block.memory = torch.zeros(1, *(*memory, features)[:2])
             return block
 
         def call(module: Any, x: Tensor) -> Tensor:
             if memory:
-                looked_at = torch.zeros(len(x), *(*memory, x.shape[-1])[:2])
+                looked_at = module.memory.expand(len(x), -1, -1)
                 return module(x, looked_at, tgt_mask=_causal(x), tgt_is_causal=True)
             if kind == "decoder":
                 return module(x, src_mask=_causal(x), is_causal=True)
@@ -251,8 +253,8 @@ class Sequences(Writer):
 
 
 def _look_up(module: Any, x: Tensor) -> Tensor:
-    """Whatever comes in is read as the number of the first word."""
-    return module(torch.zeros_like(x, dtype=torch.long))
+    """What comes in is read as the numbers of words."""
+    return module(x.long())
 
 
 def _sequence(sizes: Sizes) -> tuple[int, int]:
@@ -271,4 +273,4 @@ def _batched(sizes: Sizes) -> int:
 
 def _causal(x: Tensor) -> Tensor:
     """The mask that hides the steps that follow."""
-    return nn.Transformer.generate_square_subsequent_mask(x.shape[1])
+    return nn.Transformer.generate_square_subsequent_mask(x.shape[1], dtype=x.dtype)

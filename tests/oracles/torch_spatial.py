@@ -123,18 +123,20 @@ class Spatial(Writer):
             word,
             Option("affine", self.flag(affine, False)),
             Option("track", self.flag(track, False)),
-            Option("eps", self.rng.choice(("", "", "1e-3"))),
+            Option("eps", written := self.rng.choice(("", "", "1e-3"))),
         )
+        eps = float(written or 1e-5)
 
         def build(sizes: Sizes) -> nn.Module:
             cls = torch_class("instancenorm", pinned, sizes)
-            return cls(sizes[0], affine=affine, track_running_stats=track)
+            return cls(sizes[0], eps, affine=affine, track_running_stats=track)
 
         return Part("instancenorm", text, build)
 
     def lrn(self) -> Drawn:
         sizes, text, size = self.local_response()
-        return sizes, Part("lrn", text, lambda sizes: nn.LocalResponseNorm(size))
+        k = 2.0 if text.endswith("k=2") else 1.0
+        return sizes, Part("lrn", text, lambda sizes: nn.LocalResponseNorm(size, k=k))
 
 
 def _cropped(ends: Ends, sizes: Sizes, pinned: int | None) -> nn.Module:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import prod
+from typing import Any
 
 import torch
 from oracles.drawing import DROPOUTS, Option, Rejected, Sizes, by
 from oracles.torch_parts import CLASSES, Drawn, Function, Part, Writer
 from torch import nn
+from torch.nn import functional
 
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "identity": nn.Identity,
@@ -26,7 +28,8 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "sigmoid": nn.Sigmoid,
     "logistic": nn.Sigmoid,
     "log_sigmoid": nn.LogSigmoid,
-    "hardsigmoid": nn.Hardsigmoid,
+    # By its definition: torch's gradient knows 1/6 in single precision alone.
+    "hardsigmoid": lambda: Function(lambda x: functional.relu6(x + 3) / 6),
     "hardswish": nn.Hardswish,
     "tanh": nn.Tanh,
     "hardtanh": nn.Hardtanh,
@@ -90,15 +93,17 @@ class Values(Writer):
             f"{word}{pinned}d" if pinned else word,
             Option("affine", self.flag(affine, True)),
             Option("track", self.flag(track, True)),
-            Option("eps", self.rng.choice(("", "", "1e-3", "0.01"))),
-            Option("momentum", self.rng.choice(("", "", "0.01"))),
+            Option("eps", eps := self.rng.choice(("", "", "1e-3", "0.01"))),
+            Option("momentum", share := self.rng.choice(("", "", "0.01"))),
         )
+        values: dict[str, Any] = {"eps": float(eps or 1e-5), "momentum": float(share or 0.1)}
 
         def build(sizes: Sizes) -> nn.Module:
             rank = pinned or max(len(sizes) - 1, 1)
             if rank > 3:
                 raise Rejected("by definition: bn has at most 3 spatial axes")
-            return CLASSES["bn"][rank - 1](sizes[0], affine=affine, track_running_stats=track)
+            cls = CLASSES["bn"][rank - 1]
+            return cls(sizes[0], affine=affine, track_running_stats=track, **values)
 
         return Part("bn", text, build)
 
@@ -113,9 +118,10 @@ class Values(Writer):
             self.synonym("gn"),
             Option("groups", str(groups), positional=True),
             Option("affine", self.flag(affine, True)),
-            Option("eps", self.rng.choice(("", "", "1e-3"))),
+            Option("eps", written := self.rng.choice(("", "", "1e-3"))),
         )
-        return Part("gn", text, lambda sizes: nn.GroupNorm(groups, sizes[0], affine=affine))
+        eps = float(written or 1e-5)
+        return Part("gn", text, lambda sizes: nn.GroupNorm(groups, sizes[0], eps, affine))
 
     def ln(self) -> Drawn:
         """Layer norm or its like without a mean, over some of the axes or one too many."""
@@ -132,15 +138,16 @@ class Values(Writer):
             Option("axes", self.unless((axes,)), positional=True),
             Option("affine", self.flag(affine, True)),
             Option("bias", self.flag(bias, True) if kind == "ln" else ""),
-            Option("eps", self.rng.choice(("", "", "1e-6"))),
+            Option("eps", written := self.rng.choice(("", "", "1e-6"))),
         )
+        eps = float(written or ("1e-5" if kind == "ln" else "1e-6"))
 
         def build(sizes: Sizes) -> nn.Module:
             if axes > len(sizes):
                 raise Rejected("by definition: the batch is not normalised")
             if kind == "ln":
-                return nn.LayerNorm(sizes[-axes:], elementwise_affine=affine, bias=bias)
-            return nn.RMSNorm(sizes[-axes:], elementwise_affine=affine)
+                return nn.LayerNorm(sizes[-axes:], eps, affine, bias)
+            return nn.RMSNorm(sizes[-axes:], eps, affine)
 
         return Part(kind, text, build)
 

@@ -27,7 +27,7 @@ from dlcalc.engine.operation import Array, Site, Value
 
 
 class States(NamedTuple):
-    """The states of all steps between two rows of zeros, where the two directions start."""
+    """The states of all steps between two rows where the two directions start, of zeros."""
 
     padded: Array  # (time + 2, batch, features)
     cotangent: Any  # (time, batch, features) or None
@@ -40,6 +40,11 @@ class States(NamedTuple):
     def before(self, reverse: bool) -> Array:
         """The state that each step reads."""
         return self.padded[2:] if reverse else self.padded[:-2]
+
+    def start(self, reverse: bool) -> Array:
+        """The state that the first step reads."""
+        found: Array = self.padded[-1 if reverse else 0]
+        return found
 
     def part(self, first: int, last: int) -> States:
         """Some of the features."""
@@ -72,6 +77,7 @@ class Cell:
         names = {0: (), 1: ("bias",), 2: ("bias_ih", "bias_hh")}[vectors]
         self.biases = [site.parameter(f"{name}{suffix}", blocks * hidden) for name in names]
         self.before = y.before(reverse)
+        site.start(f"h0{suffix}", y.start(reverse))
         self.wx, self.wh = (site.array(blocks, size, hidden) for size in (inputs, self.state))
         # Whole arrays instead of rows that stretch: the inner loops of NumPy are longer so.
         self.scale, self.bias, self.sums, self.part = (

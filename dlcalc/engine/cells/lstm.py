@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from dlcalc.engine.cells.cell import Cell, rows
+from dlcalc.engine.operation import Array
 
 
 class Rnn(Cell):
@@ -19,23 +20,53 @@ class Rnn(Cell):
             self.back = self.steps(self.slopes, self.y.now, self.y.cotangent)[::-1]
 
     def run(self) -> None:
-        matmul, add, tanh = np.matmul, np.add, np.tanh
-        wh, sums = self.wh, self.sums
+        matmul, add = np.matmul, np.add
+        wh, sums, squash = self.wh, self.sums, self.squash
         for gates, before, h in self.ahead:
             matmul(before, wh, sums)
             add(gates, sums, sums)
-            tanh(sums[0], h)
+            squash(sums[0], h)
 
     def run_back(self) -> None:
-        matmul, add, multiply = np.matmul, np.add, np.multiply
+        matmul, add, unsquash = np.matmul, np.add, self.unsquash
         carried, weight, part = self.carried, self.weight_hh.value, self.part[0]
         carried[...] = 0
         for slope, h, dh in self.back:
             add(dh, carried, dh)
-            multiply(dh, h, part)
-            multiply(part, h, part)
-            np.subtract(dh, part, slope)
+            unsquash(dh, h, part, slope)
             matmul(slope, weight, carried)
+
+    @staticmethod
+    def squash(sums: Array, h: Array) -> None:
+        """From the sums of a step to its state."""
+        np.tanh(sums, h)
+
+    @staticmethod
+    def unsquash(dh: Array, h: Array, part: Array, slope: Array) -> None:
+        """The cotangent of the sums, dh*(1 - h^2)."""
+        np.multiply(dh, h, part)
+        np.multiply(part, h, part)
+        np.subtract(dh, part, slope)
+
+
+class SigmoidRnn(Rnn):
+    """h = sigmoid(W x + U h + b)."""
+
+    scales = (0.5,)
+
+    @staticmethod
+    def squash(sums: Array, h: Array) -> None:
+        """By tanh of the halved sums."""
+        np.tanh(sums, h)
+        np.multiply(h, 0.5, h)
+        np.add(h, 0.5, h)
+
+    @staticmethod
+    def unsquash(dh: Array, h: Array, part: Array, slope: Array) -> None:
+        """The cotangent of the sums, dh*(h - h^2)."""
+        np.multiply(dh, h, part)
+        np.multiply(part, h, slope)
+        np.subtract(part, slope, slope)
 
 
 class Lstm(Cell):
@@ -49,6 +80,7 @@ class Lstm(Cell):
         self.projected = site.layer.proj is not None
         cells = site.array(self.time + 2, *sizes[1:])
         cell, cell_before = cells[1:-1], cells[2:] if self.reverse else cells[:-2]
+        site.start(f"c0{suffix}", cells[-1 if self.reverse else 0])
         #: tanh(c), and o*tanh(c): the state itself if nothing projects it.
         squashed, self.shown = site.array(*sizes), self.y.now
         if self.projected:

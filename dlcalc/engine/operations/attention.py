@@ -25,37 +25,44 @@ from dlcalc.errors import LayerError
 _BLOCK = 16_384  # Scores at work at once: they stay in the cache.
 
 
-class SelfAttention:
-    """The steps of a sequence look at one another: projections, scores, weighted sums."""
+class Attention:
+    """The steps of a sequence look at one another, or at a memory: scores, weighted sums.
 
-    def __init__(self, site: Site, prefix: str, *, causal: bool) -> None:
+    Of a memory (batch, length, features) come the keys and the values.
+    """
+
+    def __init__(
+        self, site: Site, prefix: str, *, causal: bool = False, memory: Value | None = None
+    ) -> None:
         self.site = site
+        self.memory = None if memory is None else as_rows(memory)
         layer = site.layer
         batch, time, features = sequence(site)
+        length, seen = (time, features) if memory is None else memory.data.shape[1:]
         heads, pairs, dim = _heads(layer, features)
         group = heads // pairs
         qkv_bias = layer.bias if layer.qkv_bias is None else layer.qkv_bias
         wide, narrow = heads * dim, pairs * dim
         linear = partial(Linear, site)
         self.query = linear(f"{prefix}query", features, wide, bias=qkv_bias)
-        self.key = linear(f"{prefix}key", features, narrow, bias=qkv_bias)
-        self.value = linear(f"{prefix}value", features, narrow, bias=qkv_bias)
+        self.key = linear(f"{prefix}key", seen, narrow, bias=qkv_bias)
+        self.value = linear(f"{prefix}value", seen, narrow, bias=qkv_bias)
         self.output = linear(f"{prefix}output", wide, features, bias=layer.bias)
-        self.sizes = (batch, time, pairs, group, dim)
+        self.sizes = (batch, pairs, dim)
         self.scale = 1 / math.sqrt(dim)
         self.mask = np.triu(np.full((time, time), -np.inf, _real(site)), 1) if causal else None
-        rows = batch * time
-        self.q, self.mixed = site.array(rows, wide), site.array(rows, wide)
-        self.k, self.v = site.array(rows, narrow), site.array(rows, narrow)
-        self.shares = site.array(batch, pairs, group, time, time)  # The E of the head above.
+        self.q, self.mixed = site.array(batch * time, wide), site.array(batch * time, wide)
+        self.k, self.v = site.array(batch * length, narrow), site.array(batch * length, narrow)
+        self.shares = site.array(batch, pairs, group, time, length)  # The E of the head above.
         self.sums = site.array(batch, pairs, group, time, 1)
 
     def forward(self, x: Array, y: Array) -> None:
         """Append attention from the rows of x to those of y."""
         site = self.site
+        seen = x if self.memory is None else self.memory.data
         self.query.forward(x, self.q)
-        self.key.forward(x, self.k)
-        self.value.forward(x, self.v)
+        self.key.forward(seen, self.k)
+        self.value.forward(seen, self.v)
         site.then(np.multiply, self.q, self.scale, self.q)
         mixed = self._split(self.mixed)
         site.matmul(self._split(self.q), _turned(self._split(self.k)), self.shares, "attention")
@@ -65,7 +72,7 @@ class SelfAttention:
         self.output.forward(self.mixed, y)
 
     def backward(self, x: Array, y_cotangent: Array, x_cotangent: Any) -> None:
-        """Append all gradients, and x' if it is asked for, into an array of its own."""
+        """Append all gradients, the memory's, and x' if it is asked for, in an array of its own."""
         site, new = self.site, np.zeros_like
         q_cotangent, k_cotangent, v_cotangent = new(self.q), new(self.k), new(self.v)
         pulled, work, sums = new(self.mixed), new(self.mixed), new(self.sums)
@@ -83,24 +90,27 @@ class SelfAttention:
         site.back(np.multiply, q_cotangent, self.scale, q_cotangent)
         self._shared(_turned(scores), self._split(self.q), k_cotangent)
         self.query.backward(x, q_cotangent, x_cotangent)
-        part = None if x_cotangent is None else new(x_cotangent)
+        seen, out = Value(x, x_cotangent) if self.memory is None else self.memory
+        if self.memory is not None and out is not None:
+            site.back(out.fill, 0)
+        part = None if out is None else new(out)
         for linear, cotangent in ((self.key, k_cotangent), (self.value, v_cotangent)):
-            linear.backward(x, cotangent, part)
+            linear.backward(seen, cotangent, part)
             if part is not None:
-                site.back(np.add, x_cotangent, part, x_cotangent)
+                site.back(np.add, out, part, out)
 
     def _split(self, rows: Array) -> Array:
-        """Rows as (batch, pairs, heads to a pair, time, dim), a view; keys have one to a pair."""
-        batch, time, pairs, _, dim = self.sizes
-        return rows.reshape(batch, time, pairs, -1, dim).transpose(0, 2, 3, 1, 4)
+        """Rows as (batch, pairs, heads to a pair, steps, dim), a view; keys have one to a pair."""
+        batch, pairs, dim = self.sizes
+        return rows.reshape(batch, len(rows) // batch, pairs, -1, dim).transpose(0, 2, 3, 1, 4)
 
     def _shared(self, left: Array, right: Array, rows: Array) -> None:
         """Append a product for each head, summed over the heads that share what it is for."""
         out = self._split(rows)
-        if out.shape == right.shape:
+        if out.shape[2] == right.shape[2]:
             self.site.back(np.matmul, left, right, out)
             return
-        each = np.zeros(right.shape, rows.dtype)
+        each = np.zeros((*left.shape[:-1], right.shape[-1]), rows.dtype)
         self.site.back(np.matmul, left, right, each)
         self.site.back(np.sum, each, 2, out=out, keepdims=True)
 
@@ -125,10 +135,10 @@ def _exponentials(scores: Array, mask: Any, sums: Array) -> None:
     The largest of each row is subtracted before: a softmax does not change by that,
     and nothing overflows. Of complex scores it is the largest real part, a constant.
     """
-    time = scores.shape[-1]
-    by_head, sums_by_head = scores.reshape(-1, time, time), sums.reshape(-1, time, 1)
-    ones = np.ones((time, 1), scores.dtype)
-    step = max(1, _BLOCK // (time * time))
+    time, length = scores.shape[-2:]
+    by_head, sums_by_head = scores.reshape(-1, time, length), sums.reshape(-1, time, 1)
+    ones = np.ones((length, 1), scores.dtype)
+    step = max(1, _BLOCK // (time * length))
     for first in range(0, len(by_head), step):
         some = by_head[first : first + step]
         if mask is not None:
@@ -150,7 +160,7 @@ def _real(site: Site) -> Any:
 @operation("attention")
 def attention(site: Site) -> Value:
     """Every step looks at every other, or with causal=yes at none behind it."""
-    heads = SelfAttention(site, "", causal=site.layer.causal)
+    heads = Attention(site, "", causal=site.layer.causal)
     y = site.value(*site.x.data.shape)
     x, rows = as_rows(site.x), as_rows(y)
     heads.forward(x.data, rows.data)

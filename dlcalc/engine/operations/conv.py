@@ -11,9 +11,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from dlcalc.engine.operation import Site, Value, operation
+from dlcalc.engine.operation import Array, Site, Value, operation
 from dlcalc.engine.operations import windows as w
 from dlcalc.errors import LayerError
+
+# Multiplications up to which OpenBLAS takes a product for a small one, and positions of
+# an example from which on it is worth while.
+_QUICK, _LONG = 1_000_000, 256
 
 
 class Channels(NamedTuple):
@@ -48,8 +52,8 @@ def conv(site: Site) -> Value:
     _finish(site, sums, site.channels_first(y))
 
     if site.backwards:
-        turned, gradients = np.swapaxes(columns.grouped(groups), 1, 2), weight.gradient
-        site.back(np.matmul, sums.grouped(groups), turned, gradients.reshape(matrices.shape))
+        gradients = weight.gradient.reshape(matrices.shape)
+        _pull(site, sums.grouped(groups), columns.grouped(groups), gradients)
         if x.cotangent is not None:
             parts = w.columns(site, inputs, positions, window.kernel, batch_last=last)
             turned = np.swapaxes(matrices, 1, 2)
@@ -57,6 +61,24 @@ def conv(site: Site) -> Value:
             site.back(w.scatter(frame.cotangent, parts.view, *window))
             w.unpadded(site, x, frame, ends)
     return y
+
+
+def _pull(site: Site, sums: Array, columns: Array, gradients: Array) -> None:
+    """Append sums columns^T, the gradient of each group's weights.
+
+    Of a small kernel in parts: as a few numbers over very many positions it is a product
+    for which libraries are not made, while they have quick ways for small ones.
+    """
+    groups, out, length = sums.shape
+    part = length // site.batch
+    if part < _LONG or gradients[0].size * part > _QUICK:
+        site.back(np.matmul, sums, np.swapaxes(columns, 1, 2), gradients)
+        return
+    left = sums.reshape(groups, out, site.batch, -1).swapaxes(1, 2)
+    right = columns.reshape(groups, -1, site.batch, part).transpose(0, 2, 3, 1)
+    each = site.array(groups, site.batch, *gradients.shape[1:])
+    site.back(np.matmul, left, right, each)
+    site.back(np.add.reduce, each, 1, None, gradients)
 
 
 def _finish(site: Site, sums: w.Columns, y: Value) -> None:

@@ -26,7 +26,11 @@ def dense(site: Site) -> Value:
     site.matmul(rows.data, weight.value.T, results.data)
     if layer.bias:
         bias = site.parameter("bias", out)
-        site.then(np.add, results.data, bias.value, results.data)
+        if out == 1:  # All the outputs in a row and one number: nothing to be stretched.
+            row = results.data.reshape(-1)
+            site.then(np.add, row, bias.value.reshape(()), row)
+        else:
+            site.then(np.add, results.data, bias.value, results.data)
         if site.backwards:
             # A product with ones sums rows faster than np.sum does.
             ones = np.ones(len(results.data), results.data.dtype)

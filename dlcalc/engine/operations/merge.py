@@ -1,10 +1,11 @@
-"""Branches brought together, each from a cotangent of its own."""
+"""Branches brought together, each from a cotangent of its own; and nets to choose among."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from dlcalc.engine.operation import Array, Site, Value, operation
+from dlcalc.engine.operations.mixture import Mixture
 
 
 @operation("residual")
@@ -71,3 +72,23 @@ def aux(site: Site) -> Value:
     if site.backwards:
         site.back(head.cotangent.fill, 0)
     return x
+
+
+@operation("moe", smooth=False, inner=True)
+def moe(site: Site) -> Value:
+    """Each token through the experts that the router chooses, summed by their shares."""
+    mixture = Mixture(site)
+    router = mixture.router
+    x = site.x.reshaped(-1, site.x.data.shape[-1])
+    y = site.value(*site.x.data.shape[:-1], mixture.outputs)
+    rows = y.reshaped(-1, mixture.outputs)
+    router.forward(x.data)
+    site.then(mixture.forward)
+    router.mix(rows.data)
+    if site.backwards:
+        given, pulled = np.zeros_like(router.sorted_y), np.zeros_like(router.sorted_x)
+        scores = np.zeros_like(router.scores)
+        router.part(rows.cotangent, given, scores)
+        site.back(mixture.backward, given, pulled)
+        router.backward(x.data, pulled, scores, x.cotangent)
+    return y

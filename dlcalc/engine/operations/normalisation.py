@@ -16,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from dlcalc.engine.operation import Array, Parameter, Site, Value, operation
+from dlcalc.engine.operations.sums import append_sums
 from dlcalc.errors import LayerError
 
 
@@ -99,11 +100,11 @@ def _normalised(
     work = site.array(*cut.sizes)
     given = x.data
     if centred:
-        site.then(np.mean, given, cut.mean_along, out=mean, keepdims=True)
+        append_sums(site.then, given, cut.mean_along, mean, 1 / cut.sharing)
         site.then(np.subtract, given, mean, normal)
         given = normal
     site.then(np.multiply, given, given, work)
-    site.then(np.mean, work, cut.mean_along, out=variance, keepdims=True)
+    append_sums(site.then, work, cut.mean_along, variance, 1 / cut.sharing)
     site.then(_inverse_root, variance, site.layer.eps, inverse)
     site.then(np.multiply, given, inverse, normal)
     if affine.weight is not None:
@@ -129,7 +130,7 @@ def _trained_gradients(
     """Of a scale sum(c*n), of a shift sum(c), over all that it serves."""
     for one, summed in ((affine.weight, product), (affine.bias, cotangent)):
         if one is not None:
-            site.back(np.sum, summed, cut.trained_along, out=one.gradient, keepdims=True)
+            append_sums(site.back, summed, cut.trained_along, one.gradient)
 
 
 class _Pulled(NamedTuple):
@@ -155,11 +156,11 @@ def _pull(site: Site, cut: _Cut, affine: _Affine, at: _Pulled, *, centred: bool)
         cotangent = at.out
     mean = site.array(*factor.shape)
     if centred:
-        site.back(np.mean, cotangent, cut.mean_along, out=mean, keepdims=True)
+        append_sums(site.back, cotangent, cut.mean_along, mean, 1 / cut.sharing)
         site.back(np.subtract, cotangent, mean, at.out)
         cotangent = at.out
     slope = site.array(*factor.shape)
-    site.back(np.mean, at.product, cut.mean_along, out=slope, keepdims=True)
+    append_sums(site.back, at.product, cut.mean_along, slope, 1 / cut.sharing)
     site.back(np.multiply, at.normal, slope, at.product)
     site.back(np.subtract, cotangent, at.product, at.out)
     site.back(np.multiply, at.out, factor, at.out)

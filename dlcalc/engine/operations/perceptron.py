@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from dlcalc.engine.operation import Array, Parameter, Site
@@ -14,7 +12,7 @@ from dlcalc.engine.operations.blocks import (
     gelu_back,
     in_blocks,
 )
-from dlcalc.errors import LayerError
+from dlcalc.engine.operations.routing import Router
 
 
 class Perceptron:
@@ -24,7 +22,7 @@ class Perceptron:
     stacked, and ``segments`` says which rows are whose; without there is one.
     """
 
-    def __init__(self, site: Site, rows: int, features: int, experts: int | None) -> None:
+    def __init__(self, site: Site, rows: int, features: int, experts: int | None = None) -> None:
         self.site = site
         layer = site.layer
         self.gated = layer.gated
@@ -100,83 +98,27 @@ def _stack(parameter: Parameter, experts: int | None) -> Parameter:
 
 
 class Experts:
-    """The perceptrons that a router chooses at each step, by its scores, summed by their shares.
-
-    Jiang et al., "Mixtral of Experts", 2024: of the scores R x the largest are taken,
-    and their softmax is the shares. Of equal scores the first expert's counts as larger.
-    Steps are sorted by their expert, so each expert's are rows that lie together.
-    """
+    """The perceptrons that a router chooses at each step, summed by their shares."""
 
     def __init__(self, site: Site, rows: int, features: int) -> None:
-        self.site = site
         experts = site.layer.experts
         active = 2 if site.layer.active is None else site.layer.active
-        if active > experts:
-            raise LayerError(f"active={active} is more than experts={experts}")
-        self.weight = site.parameter("router.weight", experts, features)
-        working = rows * active
-        self.perceptron = Perceptron(site, working, features, experts)
-        site.count(working * features, "gates")
-        self.scores = site.array(rows, experts)
-        self.chosen = site.array(rows, active, dtype=np.intp)
-        self.shares = site.array(rows, active)
-        self.order = site.array(working, dtype=np.intp)  # Of the sorted rows, which each was.
-        self.place = site.array(working, dtype=np.intp)  # Where each row went.
-        self.sorted_x, self.sorted_y = (site.array(working, features) for _ in range(2))
-        self.y = site.array(rows, active, features)  # By step, before they are summed.
-        self.work = site.array(rows, active, features)
+        self.router = Router(site, rows, (features, features), experts, active)
+        self.perceptron = Perceptron(site, self.router.working, features, experts)
+        self.perceptron.segments = self.router.segments
 
     def forward(self, x: Array, y: Array) -> None:
         """Append the rows of y from those of x."""
-        self.site.matmul(x, self.weight.value.T, self.scores)
-        self.site.then(self._route, x)
-        self.perceptron.forward(self.sorted_x, self.sorted_y)
-        self.site.then(self._mix, y)
+        router = self.router
+        router.forward(x)
+        self.perceptron.forward(router.sorted_x, router.sorted_y)
+        router.mix(y)
 
     def backward(self, x: Array, y_cotangent: Array, x_cotangent: Array) -> None:
-        """Append all gradients and x', into an array of its own; the choice has none."""
-        site = self.site
-        pulled, given = np.zeros_like(self.sorted_x), np.zeros_like(self.sorted_y)
-        scores = np.zeros_like(self.scores)
-        site.back(self._part, y_cotangent, given, scores)
-        self.perceptron.backward(self.sorted_x, given, pulled)
-        site.back(self._add_up, pulled, x_cotangent)
-        part = np.zeros_like(x)
-        site.back(np.matmul, scores.T, x, self.weight.gradient)
-        site.back(np.matmul, scores, self.weight.value, part)
-        site.back(np.add, x_cotangent, part, x_cotangent)
-
-    def _route(self, x: Array) -> None:
-        active = self.chosen.shape[1]
-        self.chosen[...] = np.argsort(-self.scores.real, 1, kind="stable")[:, :active]
-        best = np.take_along_axis(self.scores, self.chosen, 1)
-        np.exp(best - best[:, :1].real, self.shares)
-        self.shares /= self.shares.sum(1, keepdims=True)
-        flat = self.chosen.reshape(-1)
-        self.order[...] = np.argsort(flat, kind="stable")
-        self.place[self.order] = np.arange(flat.size)
-        ends = np.cumsum(np.bincount(flat, minlength=self.scores.shape[1])).tolist()
-        self.perceptron.segments = list(zip([0, *ends[:-1]], ends, strict=True))
-        np.take(x, self.order // active, 0, self.sorted_x, "clip")
-
-    def _mix(self, y: Array) -> None:
-        np.take(self.sorted_y, self.place, 0, self.y.reshape(self.sorted_y.shape), "clip")
-        np.multiply(self.y, self.shares[:, :, None], self.work)
-        np.sum(self.work, 1, out=y)
-
-    def _part(self, y_cotangent: Array, sorted_cotangent: Array, scores: Any) -> None:
-        """From the sum back to each perceptron's outputs, and through the softmax to the scores."""
-        cotangent = y_cotangent[:, None]
-        np.multiply(cotangent, self.y, self.work)
-        shares = self.work.sum(2)
-        shares -= np.sum(shares * self.shares, 1, keepdims=True)
-        scores.fill(0)
-        np.put_along_axis(scores, self.chosen, shares * self.shares, 1)
-        np.multiply(cotangent, self.shares[:, :, None], self.work)
-        rows = self.work.reshape(sorted_cotangent.shape)
-        np.take(rows, self.order, 0, sorted_cotangent, "clip")
-
-    def _add_up(self, sorted_cotangent: Array, x_cotangent: Array) -> None:
-        rows = self.work.reshape(sorted_cotangent.shape)
-        np.take(sorted_cotangent, self.place, 0, rows, "clip")
-        np.sum(self.work, 1, out=x_cotangent)
+        """Append all gradients and x', into an array of its own."""
+        router = self.router
+        given, pulled = np.zeros_like(router.sorted_y), np.zeros_like(router.sorted_x)
+        scores = np.zeros_like(router.scores)
+        router.part(y_cotangent, given, scores)
+        self.perceptron.backward(router.sorted_x, given, pulled)
+        router.backward(x, pulled, scores, x_cotangent)

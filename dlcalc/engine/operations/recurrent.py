@@ -10,7 +10,7 @@ import numpy as np
 
 from dlcalc.engine.cells.cell import Cell, states
 from dlcalc.engine.cells.gru import GruAfter, GruBefore
-from dlcalc.engine.cells.lstm import Lstm, Rnn
+from dlcalc.engine.cells.lstm import Lstm, Rnn, SigmoidRnn
 from dlcalc.engine.operation import Site, Value, operation
 from dlcalc.errors import LayerError
 from dlcalc.layers.convention import Convention
@@ -24,7 +24,8 @@ def rnn(site: Site) -> Value:
             f"the rnn of {site.convention.name} ends in an output layer of its own",
             "Its lstm does not.",
         )
-    return _stacked(site, Rnn, site.layer.biases or site.convention.recurrent_biases)
+    kind = SigmoidRnn if site.layer.act == "sigmoid" else Rnn
+    return _stacked(site, kind, site.layer.biases or site.convention.recurrent_biases)
 
 
 @operation("lstm")

@@ -1,5 +1,8 @@
 """The blocks of a transformer: h = x + attention(norm(x)), then y = h + perceptron(norm(h)).
 
+Where a decoder has a memory, h + cross(norm(h)) comes between, whose keys and values are
+the memory's.
+
 The algebra does not say where the norms stand. Here they stand before attention and
 perceptron, as in GPT-2, LLaMA and ViT, and as torch's layers have it with
 norm_first=True; the net's last norm is a layer of its own. GELU is the exact one, with
@@ -11,10 +14,9 @@ from __future__ import annotations
 import numpy as np
 
 from dlcalc.engine.operation import Site, Value, operation
-from dlcalc.engine.operations.attention import SelfAttention
+from dlcalc.engine.operations.attention import Attention
 from dlcalc.engine.operations.blocks import Norm, as_rows, sequence
 from dlcalc.engine.operations.perceptron import Experts, Perceptron
-from dlcalc.errors import LayerError
 from dlcalc.layers.base import Layer
 
 
@@ -26,50 +28,46 @@ def _smooth(layer: Layer) -> bool:
 @operation("encoder", smooth=_smooth)
 def encoder(site: Site) -> Value:
     """Every step sees every other."""
-    return _block(site, causal=False)
+    return _block(site, Attention(site, "attention."))
 
 
 @operation("decoder", smooth=_smooth)
 def decoder(site: Site) -> Value:
-    """No step sees those behind it."""
-    if site.layer.memory is not None:
-        raise LayerError(
-            "decoder with memory= reads an encoder's output, and the engine has no second input",
-            "Leave memory out to run the rest.",
-        )
-    return _block(site, causal=True)
+    """No step sees those behind it; with a memory each then looks at all of that."""
+    own = Attention(site, "attention.", causal=True)
+    if site.layer.memory is None:
+        return _block(site, own)
+    length, features = (*site.layer.memory, site.x.data.shape[-1])[:2]
+    return _block(site, own, Attention(site, "cross.", memory=site.memory(length, features)))
 
 
-def _block(site: Site, *, causal: bool) -> Value:
+def _block(site: Site, *attentions: Attention) -> Value:
+    """The attentions and then the perceptron, each behind a norm and beside a skip."""
     layer = site.layer
     batch, time, features = sequence(site)
     rows = batch * time
-    attention = SelfAttention(site, "attention.", causal=causal)
-    perceptron: Perceptron | Experts
-    if layer.experts is None:
-        perceptron = Perceptron(site, rows, features, None)
-    else:
-        perceptron = Experts(site, rows, features)
-    norm1, norm2 = (
-        Norm(site, name, rows, features, rms=layer.rms, bias=layer.bias)
-        for name in ("norm1", "norm2")
-    )
+    chosen = Perceptron if layer.experts is None else Experts
+    parts: list[Attention | Perceptron | Experts] = [*attentions, chosen(site, rows, features)]
+    norms = [
+        Norm(site, f"norm{number}", rows, features, rms=layer.rms, bias=layer.bias)
+        for number in range(1, len(parts) + 1)
+    ]
     value = site.value(batch, time, features)
     x, y = as_rows(site.x), as_rows(value)
-    first, second, added = (site.array(rows, features) for _ in range(3))
-    norm1.forward(x.data, first)
-    attention.forward(first, y.data)
-    site.then(np.add, y.data, x.data, y.data)  # y holds h: the backward pass needs neither.
-    norm2.forward(y.data, second)
-    perceptron.forward(second, added)
-    site.then(np.add, y.data, added, y.data)
+    normal = [site.array(rows, features) for _ in parts]
+    work, before = site.array(rows, features), x.data
+    for norm, part, n in zip(norms, parts, normal, strict=True):
+        norm.forward(before, n)
+        part.forward(n, work)
+        site.then(np.add, before, work, y.data)  # The backward pass needs no sum on the way.
+        before = y.data
     if site.backwards:
-        inner, middle = site.array(rows, features), site.array(rows, features)
-        perceptron.backward(second, y.cotangent, inner)
-        norm2.backward(inner, middle)
-        site.back(np.add, middle, y.cotangent, middle)
-        attention.backward(first, middle, inner)
-        norm1.backward(inner, x.cotangent)
-        if x.cotangent is not None:
-            site.back(np.add, x.cotangent, middle, x.cotangent)
+        behind = y.cotangent
+        sums = [x.cotangent, *[site.array(rows, features) for _ in attentions]]
+        for norm, part, n, out in reversed(list(zip(norms, parts, normal, sums, strict=True))):
+            part.backward(n, behind, work)
+            norm.backward(work, out)
+            if out is not None:
+                site.back(np.add, out, behind, out)
+            behind = out
     return value

@@ -24,7 +24,8 @@ def _sine(draw: np.random.Generator, samples: int, noise: float) -> Data:
 @task("sine")
 def sine() -> Task:
     """Learn y = sin x for x from -pi to pi."""
-    recipe = Recipe("dense:32 tanh dense:32 tanh dense:1", "adam", 0.003, 32, 150, "mse")
+    net = "dense:32 tanh dense:32 tanh dense:1"
+    recipe = Recipe(net, "adam", 0.01, 32, 200, "mse", "steps:100,0.2")
     return Task("numbers", "1", 1, 500, recipe, 0.05, _sine, 0.02, "targets")
 
 

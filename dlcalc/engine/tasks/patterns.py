@@ -43,7 +43,7 @@ def _spoil(draw: np.random.Generator, signals: Array, absent: Array) -> None:
 def shifted_patterns(length: int) -> Task:
     """Signals of +1 and -1; class 1 holds + + - + - -, class 0 nowhere."""
     recipe = Recipe(
-        "conv:32,k6 relu globalmaxpool flatten dense:1",
+        "conv:64,k6 relu globalmaxpool flatten dense:1",
         "adam",
         0.01,
         32,

@@ -78,7 +78,8 @@ def _spirals(arms: int, draw: np.random.Generator, samples: int, noise: float) -
 @task("spirals")
 def spirals(arms: int) -> Task:
     """Radius r from 0.1 to 1 at the angle 2*pi*(1.25*r + class/arms)."""
-    net = f"dense:64 tanh dense:64 tanh dense:{arms}"
+    # More arms lie closer together, and need more folds to be parted.
+    net = f"dense:{max(64, 16 * arms)} relu dense:64 relu dense:{arms}"
     recipe = Recipe(net, "adam", 0.01, 32, 100, "cross-entropy")
     noise = round(0.04 / arms, 3)
     return Task("classes", "2", arms, 500 * arms, recipe, 0.95, partial(_spirals, arms), noise)

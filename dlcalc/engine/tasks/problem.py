@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from zlib import crc32
 
 from dlcalc.engine.tasks.split import split
 from dlcalc.engine.tasks.task import Data, Kind, Recipe, find
 from dlcalc.errors import InputError
 
+if TYPE_CHECKING:
+    from dlcalc.engine.tasks.table import Scaling
+
 
 @dataclass(frozen=True)
 class Problem:
     """Examples to train on and examples held out, None if none are.
 
-    ``reach`` is what the recipe attains, None for a file's. ``scale`` is what numbers to
-    be predicted were divided by.
+    ``reach`` is what the recipe attains, None for a file's. ``classes`` and ``features``
+    are names. ``scaled`` is how inputs, and numbers to be predicted, became z-scores.
     """
 
     name: str
@@ -30,7 +34,15 @@ class Problem:
     noise: float | None
     validation: float
     reach: float | None = None
-    scale: float = 1.0
+    classes: tuple[str, ...] = ()
+    features: tuple[str, ...] = ()
+    scaled: tuple[Scaling, Scaling | None] | None = None
+
+    @property
+    def scale(self) -> float:
+        """What numbers to be predicted were divided by."""
+        targets = self.scaled and self.scaled[1]
+        return float(targets.deviation[0]) if targets else 1.0
 
     @property
     def digest(self) -> int:
@@ -79,6 +91,7 @@ def of_task(
         task.noise if noise is None else noise,
         part,
         task.reach,
+        task.classes,
     )
 
 
@@ -94,10 +107,9 @@ def of_file(path: str, target: str, *, validation: float | None = None, seed: in
     training = training._replace(inputs=inputs(training.inputs))
     if held_out is not None:
         held_out = held_out._replace(inputs=inputs(held_out.inputs))
-    scale = 1.0
+    numbers = None
     if table.kind == "numbers":
         numbers = scaling(training.targets)
-        scale = float(numbers.deviation[0])
         training = training._replace(targets=numbers(training.targets))
         if held_out is not None:
             held_out = held_out._replace(targets=numbers(held_out.targets))
@@ -115,7 +127,9 @@ def of_file(path: str, target: str, *, validation: float | None = None, seed: in
         len(table.data.inputs),
         None,
         part,
-        scale=scale,
+        classes=table.classes,
+        features=table.features,
+        scaled=(inputs, numbers),
     )
 
 

@@ -7,30 +7,22 @@ numbers and words alike.
 
 from __future__ import annotations
 
-import csv
-import re
 from collections import Counter
-from io import StringIO
 from typing import Literal, NamedTuple
 
 import numpy as np
 
+from dlcalc.csv_rows import MAX_BYTES, MISSING, NUMBER, Rows
 from dlcalc.engine.tasks.task import Array, Data
-from dlcalc.errors import InputError, abridged, nearest
+from dlcalc.errors import InputError, abridged
 from dlcalc.files import decode, read_bytes
 
-MAX_BYTES = 50_000_000
-MAX_COLUMNS = 10_000
-MAX_CELLS = 5_000_000
 #: A column of more different words than this is a text, not a category.
 MAX_CATEGORIES = 100
 #: Whole numbers are classes if they are at most so many different ones, each at least twice.
 FEW_CLASSES = 10
 #: No table makes more numbers than this for the net, categories laid out (200 MB).
 MAX_NUMBERS = 25_000_000
-
-_NUMBER = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
-_MISSING = frozenset({"", "?", "-", "na", "n/a", "#n/a", "nan", "null", "none"})
 
 
 Kind = Literal["classes", "numbers"]
@@ -127,7 +119,7 @@ class _Column:
     def __init__(self, name: str, cells: list[str]) -> None:
         self.name = name
         self.cells = cells
-        self.numeric = [_NUMBER.fullmatch(cell) is not None for cell in cells]
+        self.numeric = [NUMBER.fullmatch(cell) is not None for cell in cells]
 
     @property
     def numbers(self) -> bool:
@@ -140,16 +132,14 @@ class _Column:
 class _Reader:
     def __init__(self, text: str, name: str) -> None:
         self.name = name
-        #: Each row, and the line on which it begins.
-        self.rows: list[list[str]] = []
-        self.lines: list[int] = []
-        self._read(text)
+        self.rows = Rows(text, name)
 
     def table(self, target: str, header: bool | None, kind: Kind | None) -> Table:
         if header is None:
-            header = self._has_header(target)
+            header = self.rows.has_header(target)
         columns = self._columns(header)
-        index = self._target(target, columns, header)
+        names = [column.name for column in columns]
+        index = self.rows.find(target, names, header)
         aim = columns.pop(index)
         if not columns:
             raise InputError(f"{self.name} has no column but the target")
@@ -158,75 +148,15 @@ class _Reader:
         found: Kind = "classes" if classes else "numbers"
         return Table(Data(inputs, targets), features, measured, aim.name, found, classes, header)
 
-    def _error(self, row: int, rule: str, mend: str = "") -> InputError:
-        return InputError(f"{self.name}:{self.lines[row]}: {rule}", mend=mend)
-
-    def _read(self, text: str) -> None:
-        lines = StringIO(text.replace("\r\n", "\n").replace("\r", "\n"))
-        reader = csv.reader(lines, strict=True)
-        line = 1
-        try:
-            for cells in reader:
-                if any(cell.strip() for cell in cells) or len(cells) > 1:
-                    self._append([cell.strip() for cell in cells], line)
-                line = reader.line_num + 1
-        except csv.Error as error:
-            raise InputError(f"{self.name}:{line}: {error}") from error
-        if not self.rows:
-            raise InputError(f"{self.name} is empty")
-        first = self.rows[0]
-        if len(first) == 1 and (mark := next((m for m in ";\t|" if m in first[0]), "")):
-            raise self._error(0, f"the columns are parted by {mark!r}", "Part them by commas.")
-
-    def _append(self, cells: list[str], line: int) -> None:
-        self.rows.append(cells)
-        self.lines.append(line)
-        width = len(self.rows[0])
-        if len(cells) != width:
-            raise self._error(-1, f"{_so_many(len(cells))}, but line {self.lines[0]} has {width:,}")
-        if width > MAX_COLUMNS:
-            raise self._error(-1, f"{width:,} columns; at most {MAX_COLUMNS:,} are taken")
-        if width * len(self.rows) > MAX_CELLS:
-            raise self._error(-1, f"more than {MAX_CELLS:,} values")
-
-    def _has_header(self, target: str) -> bool:
-        """Whether the first row holds names.
-
-        A row with a number in it is an example, so that a word in it is found to be
-        wrong. Names are the target's, or stand over numbers, or never come again.
-        """
-        first, below = self.rows[0], self.rows[1:]
-        if any(_NUMBER.fullmatch(cell) for cell in first):
-            return False
-        if target in first:
-            return True
-        # Most are enough: a bad cell among the numbers must not hide the header.
-        over_numbers = any(
-            sum(_NUMBER.fullmatch(row[index]) is not None for row in below) * 2 > len(below)
-            for index in range(len(first))
-        )
-        seen = any(row[index] == cell for row in below for index, cell in enumerate(first))
-        return over_numbers or not seen
-
     def _columns(self, header: bool) -> list[_Column]:
-        first = self.rows[0]
-        names = [
-            (first[index] if header else "") or f"column {index}" for index in range(len(first))
-        ]
-        if header:
-            del self.rows[0], self.lines[0]
-        if not self.rows:
-            raise InputError(f"{self.name} has a header and no rows")
-        for row, cells in enumerate(self.rows):
+        names = self.rows.take_header(header)
+        for row, cells in enumerate(self.rows.cells):
             for column, cell in enumerate(cells):
-                if cell.lower() in _MISSING:
-                    raise self._error(
-                        row,
-                        f"{abridged(names[column])} is missing" + (f": {cell!r}" if cell else ""),
-                        "Leave the row out, or fill the value in.",
-                    )
+                if cell.lower() in MISSING:
+                    raise self.rows.missing(row, names[column], cell)
         found = [
-            _Column(name, [row[index] for row in self.rows]) for index, name in enumerate(names)
+            _Column(name, [row[index] for row in self.rows.cells])
+            for index, name in enumerate(names)
         ]
         for each in found:
             self._of_one_sort(each)
@@ -239,33 +169,11 @@ class _Reader:
         if count and rest:
             odd = column.numeric.index(count < rest)
             rule = f"{abridged(column.cells[odd])} is {'a' if count < rest else 'not a'} number"
-            raise self._error(odd, f"{rule}, unlike others of {abridged(column.name)}")
+            raise self.rows.error(odd, f"{rule}, unlike others of {abridged(column.name)}")
         if count:
             for row, cell in enumerate(column.cells):
                 if not np.isfinite(float(cell)):
-                    raise self._error(row, f"{abridged(cell)} is too large a number")
-
-    def _target(self, target: str, columns: list[_Column], header: bool) -> int:
-        names = [column.name for column in columns]
-        if header and target in names:
-            if names.count(target) > 1:
-                raise InputError(
-                    f"{self.name} has {names.count(target)} columns {abridged(target)}",
-                    mend="Give the column's number, counted from 0.",
-                )
-            return names.index(target)
-        if re.fullmatch(r"-?[0-9]{1,6}", target, re.ASCII):
-            index = int(target)
-            if -len(names) <= index < len(names):
-                return index % len(names)
-            raise InputError(
-                f"{self.name} has {_so_many(len(names))}, and none of number {index}",
-                mend=f"They count from 0 to {len(names) - 1}.",
-            )
-        guess = nearest(target, names) if header else ""
-        mend = f"Did you mean {guess}?" if guess else "Give the column's number, counted from 0."
-        rule = f"has no column {abridged(target)}" if header else "has no header"
-        raise InputError(f"{self.name} {rule}", mend=mend)
+                    raise self.rows.error(row, f"{abridged(cell)} is too large a number")
 
     def _targets(self, column: _Column, kind: Kind | None) -> tuple[Array, tuple[str, ...]]:
         """The targets, and the names of the classes if they are classes."""
@@ -297,7 +205,7 @@ class _Reader:
                 continue
             names, found = _categories(column)
             self._not_too_many(column, len(names))
-            if (len(features) + len(names)) * len(self.rows) > MAX_NUMBERS:
+            if (len(features) + len(names)) * len(self.rows.cells) > MAX_NUMBERS:
                 raise InputError(f"{self.name} makes more than {MAX_NUMBERS:,} numbers")
             parts.append(np.eye(len(names))[found])
             features += [f"{column.name}={name}" for name in names]
@@ -311,10 +219,6 @@ class _Reader:
                 f"at most {MAX_CATEGORIES} categories are taken",
                 mend="Leave the column out.",
             )
-
-
-def _so_many(count: int) -> str:
-    return f"{count:,} column{'' if count == 1 else 's'}"
 
 
 def _few(values: Array) -> bool:

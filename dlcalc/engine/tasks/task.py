@@ -59,6 +59,7 @@ class Recipe(NamedTuple):
     batch: int
     epochs: int
     loss: str
+    schedule: str = "constant"
 
 
 @dataclass(frozen=True)

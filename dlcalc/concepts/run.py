@@ -1,0 +1,119 @@
+"""Claims judged: one in this process within its time, or many in several processes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+from dlcalc.concepts.catalogue import find
+from dlcalc.concepts.claim import BROKEN, UNDECIDED
+from dlcalc.concepts.proof import Evidence, Proof
+
+#: No claim may take longer, whatever its budget says.
+LONGEST = 60.0
+
+
+class Judgement(NamedTuple):
+    """What became of one claim: its verdict, the catalogue's, the evidence, how long it took."""
+
+    slug: str
+    verdict: str
+    expected: str
+    evidence: tuple[Evidence, ...]
+    seconds: float
+    reason: str = ""
+
+    @property
+    def stands(self) -> bool:
+        """Whether the catalogue's verdict is the one that the evidence comes to."""
+        return self.verdict == self.expected
+
+
+class OutOfTime(BaseException):
+    """The budget is used up; no ``except Exception`` of a proof may swallow it."""
+
+
+@contextmanager
+def limited(seconds: float) -> Iterator[None]:
+    """Interrupt what runs inside after some seconds, where the system can."""
+    if (
+        not hasattr(signal, "setitimer")
+        or threading.current_thread() is not threading.main_thread()
+    ):
+        yield
+        return
+
+    def stop(number: int, frame: Any) -> None:
+        raise OutOfTime
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def judge(slug: str, seed: int = 0, *, broken: str = "", scale: float = 1.0) -> Judgement:
+    """Run the proof of a claim; ``broken`` puts the planted error in the place of a subject.
+
+    ``scale`` stretches the budget, for a machine that is busy. What a proof raises
+    counts against the claim: it is not as stated, and the reason says why.
+    """
+    record = find(slug)
+    proof = Proof(seed, broken)
+    started = time.monotonic()
+    reason, verdict = "", ""
+    try:
+        with limited(min(record.budget * scale, LONGEST)):
+            record.proof(proof)
+        verdict = proof.verdict
+    except OutOfTime:
+        verdict, reason = UNDECIDED, f"it took longer than {record.budget * scale:g} s"
+    except Exception as error:
+        verdict, reason = BROKEN, f"{type(error).__name__}: {error}"
+    seconds = time.monotonic() - started
+    return Judgement(slug, verdict, record.verdict, tuple(proof.evidence), seconds, reason)
+
+
+def judge_all(
+    slugs: Sequence[str],
+    seed: int = 0,
+    *,
+    processes: int = 0,
+    scale: float = 1.0,
+    done: Callable[[Judgement], None] | None = None,
+) -> list[Judgement]:
+    """Judge many claims, in processes if there are several; the order is that of the slugs."""
+    processes = processes or os.cpu_count() or 1
+    if processes == 1 or len(slugs) < 2:
+        return [_told(judge(slug, seed, scale=scale), done) for slug in slugs]
+    from functools import partial
+    from multiprocessing import get_context
+
+    found: dict[str, Judgement] = {}
+    context = get_context("spawn")
+    # Leaving the pool, by Ctrl-C too, ends its processes.
+    with context.Pool(min(processes, len(slugs)), initializer=_quietly) as pool:
+        for judgement in pool.imap_unordered(partial(judge, seed=seed, scale=scale), slugs):
+            found[judgement.slug] = _told(judgement, done)
+    return [found[slug] for slug in slugs]
+
+
+def _told(judgement: Judgement, done: Callable[[Judgement], None] | None) -> Judgement:
+    if done is not None:
+        done(judgement)
+    return judgement
+
+
+def _quietly() -> None:
+    """A worker leaves Ctrl-C to its parent, and has one thread for its sums."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ[name] = "1"

@@ -1,0 +1,1 @@
+"""What experiments about learning share: data, learners, small models beside nets."""

@@ -1,0 +1,1 @@
+"""Closed forms in the standard library alone."""

@@ -1,0 +1,1 @@
+"""Activations of one number, a module a family: value, first and second derivative."""

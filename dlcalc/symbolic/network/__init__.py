@@ -1,0 +1,1 @@
+"""Whole networks: their back-propagation as equations, the chain of partial derivatives."""
