@@ -335,7 +335,8 @@ def test_the_second_routes() -> None:
 def test_a_wrong_second_route_would_be_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     from dlcalc.symbolic.scalar import engine_route, sympy_route
 
-    monkeypatch.setattr(engine_route, "slopes", lambda expr, by, points: [0.5] * len(points))
+    wrong = engine_route.Slope(0.5, 0.0)
+    monkeypatch.setattr(engine_route, "slopes", lambda expr, by, points: [wrong] * len(points))
     assert "the engine says 0.5 and not" in grad("tanh(x)", verify=True).failure
     monkeypatch.setitem(sympy_route._FUNCTIONS, "tanh", lambda x: x)
     assert "SymPy says 1 and not" in grad("tanh(x)", verify=True).failure

@@ -62,6 +62,8 @@ class Derivation:
         self._exprs = {definition.name: definition.expr for definition in parts.definitions}
         self._tidy = Tidy(algebra)
         self._totals: dict[str, Form] = {by: algebra.one}
+        #: Whether a name varies with the variable.
+        self._moving: dict[str, bool] = {by: True}
         self._locals: dict[tuple[str, str], Form] = {}
         self._forms: dict[str, Form] = {}
         self._read: dict[int, tuple[Expr, Form]] = {}
@@ -104,10 +106,10 @@ class Derivation:
         return form
 
     def _depends(self, name: str) -> bool:
-        if name == self.by:
-            return True
-        expr = self._exprs.get(name)
-        return expr is not None and any(map(self._depends, variables(expr)))
+        if name not in self._moving:
+            expr = self._exprs.get(name)
+            self._moving[name] = expr is not None and any(map(self._depends, variables(expr)))
+        return self._moving[name]
 
     def within(self, root: str) -> list[str]:
         """The definitions that a name takes, itself the last."""
@@ -267,11 +269,11 @@ def _times(slope: Expr, symbol: str) -> Expr:
 def _added(terms: list[Expr]) -> Expr:
     found = terms[0]
     for term in terms[1:]:
-        found = _joined(found, term)
+        found = _plus(found, term)
     return found
 
 
-def _joined(left: Expr, right: Expr) -> Expr:
+def _plus(left: Expr, right: Expr) -> Expr:
     """A sum, or a difference where a minus leads the second term."""
     bare = _bare(right)
     return Binary("+", left, right) if bare is None else Binary("-", left, bare)

@@ -27,6 +27,9 @@ _LAYERS = frozenset(
 )
 
 
+_NEAR = 1e-15
+
+
 class _Value(NamedTuple):
     """A value at every point, and what it was made of with the slopes by these."""
 
@@ -44,13 +47,33 @@ def missing(expr: Expr) -> str:
     return ""
 
 
-def slopes(expr: Expr, by: str, points: Sequence[Mapping[str, float]]) -> list[float]:
-    """The derivative of an expression by a variable at every point, in reverse mode."""
+class Slope(NamedTuple):
+    """A derivative, and how far rounding may have moved it."""
+
+    value: float
+    noise: float
+
+
+def slopes(expr: Expr, by: str, points: Sequence[Mapping[str, float]]) -> list[Slope]:
+    """The derivative of an expression by a variable at every point, in reverse mode.
+
+    Its noise is what numbers a rounding error away change, and what its terms round to.
+    """
+    near = [{name: number * (1 + _NEAR) for name, number in point.items()} for point in points]
+    found, sizes = _backward(expr, by, points)
+    others, _ = _backward(expr, by, near)
+    noise = 100 * abs(others - found) + 1e-14 * sizes
+    return [Slope(float(a), float(b)) for a, b in zip(found, noise, strict=True)]
+
+
+def _backward(expr: Expr, by: str, points: Sequence[Mapping[str, float]]) -> tuple[Array, Array]:
+    """The derivative at every point, and the sum of the sizes of its terms."""
     values: dict[int, tuple[Expr, _Value]] = {}
     with np.errstate(all="ignore"):
         _forward(expr, points, values)
-        cotangents = {id(expr): np.ones(len(points))}
-        found = np.zeros(len(points))
+        # Below each cotangent the same with all terms positive.
+        cotangents = {id(expr): np.ones((2, len(points)))}
+        found = np.zeros((2, len(points)))
         # Parents were entered before what was made of them.
         for key, (node, value) in reversed(values.items()):
             cotangent = cotangents.get(key)
@@ -59,9 +82,9 @@ def slopes(expr: Expr, by: str, points: Sequence[Mapping[str, float]]) -> list[f
             if isinstance(node, Name | Subscript) and written(node) == by:
                 found += cotangent
             for parent, slope in value.parents:
-                share = cotangent * slope
+                share = cotangent * np.stack([slope, abs(slope)])
                 cotangents[id(parent)] = cotangents.get(id(parent), 0.0) + share
-    return [float(number) for number in found]
+    return found[0], found[1]
 
 
 def _forward(

@@ -92,7 +92,10 @@ def _by_cosine(node: Any) -> Any:
 
 def number(expression: Any, values: Mapping[str, float]) -> float:
     """The value of a SymPy expression at a point, from 30 digits; NaN where it has none."""
-    point = {sp.Symbol(name, real=True): sp.Float(repr(v), 40) for name, v in values.items()}
+    point = {
+        sp.Symbol(name, real=True): sp.Rational(*float(v).as_integer_ratio())
+        for name, v in values.items()
+    }
     found = sp.N(expression.subs(point), 30)
     return float(found) if found.is_Float or found.is_Rational else math.nan
 
