@@ -560,7 +560,7 @@ complete -c dlcalc -n '__dlcalc_is train-toy' -l clip-norm -x -d 'Scale larger g
 complete -c dlcalc -n '__dlcalc_is train-toy' -l clip-value -x -d 'Cut gradients at -X and X.'
 complete -c dlcalc -n '__dlcalc_is train-toy' -l early-stopping -x -d 'Stop after N idle epochs.'
 complete -c dlcalc -n '__dlcalc_is train-toy' -l initialiser -x -d 'Such as he_normal, xavier_uniform.'
-complete -c dlcalc -n '__dlcalc_is train-toy' -l forget-bias -x -d 'To start with.  [default: 1]'
+complete -c dlcalc -n '__dlcalc_is train-toy' -l forget-bias -x -d 'Of an LSTM or GRU.  [default: 1]'
 complete -c dlcalc -n '__dlcalc_is train-toy' -l dtype -x -a 'float64 float32' -d 'Type of numbers.'
 complete -c dlcalc -n '__dlcalc_is train-toy' -l derived -d 'Train by the equations of grad --net.'
 complete -c dlcalc -n '__dlcalc_is train-toy' -l save -r -F -d 'Keep the training in a file as it goes.'

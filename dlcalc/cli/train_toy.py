@@ -44,7 +44,7 @@ _OPTIONS = (
     click.option("--clip-value", type=float, metavar="X", help="Cut gradients at -X and X."),
     click.option("--early-stopping", type=int, metavar="N", help="Stop after N idle epochs."),
     click.option("--initialiser", metavar="NAME", help="Such as he_normal, xavier_uniform."),
-    click.option("--forget-bias", type=float, metavar="X", help="To start with.  [default: 1]"),
+    click.option("--forget-bias", type=float, metavar="X", help="Of an LSTM or GRU.  [default: 1]"),
     click.option("--dtype", type=click.Choice(["float64", "float32"]), help="Type of numbers."),
     click.option(
         "--derived", is_flag=True, default=None, help="Train by the equations of grad --net."
