@@ -5,8 +5,9 @@ from __future__ import annotations
 from functools import partial
 from math import erf, exp, pi, sqrt, tanh
 
+from dlcalc.answers.activation import activation
 from dlcalc.concepts.claim import ERRATUM, HOLDS, claim
-from dlcalc.concepts.measure import difference, passed, ran, slopes
+from dlcalc.concepts.measure import difference, number, passed, ran, slopes
 from dlcalc.concepts.proof import RIGHT, Proof
 
 POINTS = [-6.0, -2.0, -0.5, 0.0, 0.3, 1.0, 4.0]
@@ -30,6 +31,11 @@ def sign(x: float) -> float:
 def step(x: float) -> float:
     """0 below 0, 1 above."""
     return float(x > 0)
+
+
+def mean_of(name: str) -> float:
+    """The mean of an activation under N(0, 1), by dlcalc."""
+    return number(activation(name, of="mean").value)
 
 
 @claim(
@@ -79,10 +85,8 @@ def sigmoid_derivative_identity(proof: Proof) -> None:
 def sigmoid_gradient_max(proof: Proof) -> None:
     from fractions import Fraction
 
-    from dlcalc.answers.activation import activation
-
     name = proof.subject("the activation", "sigmoid", "tanh")
-    proof.near("the largest slope", 0.25, activation(name, of="largest").value)  # type: ignore[arg-type]
+    proof.near("the largest slope", 0.25, number(activation(name, of="largest").value))
     grid = [i / 50 for i in range(-1000, 1001)]
     found = [float(slope) for slope in passed(f"{len(grid)} {name}", grid)]
     proof.near("the largest on a grid of the engine", 0.25, max(found))
@@ -143,8 +147,6 @@ def sigmoid_saturates_at_infinity(proof: Proof) -> None:
     commands=["dlcalc activation tanh --verify", "dlcalc activation sigmoid --of mean"],
 )
 def tanh_sigmoid_relation(proof: Proof) -> None:
-    from dlcalc.answers.activation import activation
-
     inner = proof.subject("the 2 inside", 2, 1)
     engine = ran(f"{len(POINTS)} tanh", POINTS)
     for x, value, slope in zip(POINTS, engine, slopes("tanh", POINTS), strict=True):
@@ -153,7 +155,7 @@ def tanh_sigmoid_relation(proof: Proof) -> None:
         proof.near(f"1 - f^2 at {x:g}", 1 - closed**2, slope, 1e-12)
         proof.near("the central difference", slope, difference(tanh, x), 1e-8)
     for name, mean in (("tanh", 0.0), ("sigmoid", 0.5)):
-        proof.near(f"mean of {name} under N(0, 1)", mean, activation(name, of="mean").value, 1e-12)  # type: ignore[arg-type]
+        proof.near(f"mean of {name} under N(0, 1)", mean, mean_of(name), 1e-12)
         pairs = ran("4 " + name, [-3, -1, 1, 3])
         proof.near("mean over pairs x, -x", mean, float(pairs.mean()), 1e-12)
 
@@ -263,12 +265,10 @@ def relu_gates_on_input_sign(proof: Proof) -> None:
     commands=["dlcalc activation relu --of mean", "dlcalc activation tanh --of mean"],
 )
 def relu_output_not_zero_mean(proof: Proof) -> None:
-    from dlcalc.answers.activation import activation
-
     name = proof.subject("the activation", "relu", "tanh")
     mean, deviation = 1 / sqrt(2 * pi), sqrt(1 / 2 - 1 / (2 * pi))
-    proof.near("mean by dlcalc", mean, activation(name, of="mean").value)  # type: ignore[arg-type]
-    proof.near("deviation", deviation, activation(name, of="deviation").value)  # type: ignore[arg-type]
+    proof.near("mean by dlcalc", mean, mean_of(name))
+    proof.near("deviation", deviation, number(activation(name, of="deviation").value))
     # The normal distribution in 8001 slices of the same width.
     grid = [-8 + i / 500 for i in range(8001)]
     share = [(erf((x + 0.001) / sqrt(2)) - erf((x - 0.001) / sqrt(2))) / 2 for x in grid]
@@ -282,8 +282,8 @@ def relu_output_not_zero_mean(proof: Proof) -> None:
 @claim(
     "elu-prelu-repair",
     title="ELU and PReLU keep a slope for negative inputs",
-    chinese="ELU / PReLU",
-    terms=("ELU 函数", "PReLU 参数化修正", "relu 变种"),
+    chinese="ELU 与 PReLU 激活函数",
+    terms=("ELU / PReLU", "ELU 函数", "PReLU 参数化修正", "relu 变种"),
     tier=2,
     sources=[("001", "activation functions"), ("002", "activation functions")],
     statement="""For x < 0 PReLU has the trained slope a, and ELU the slope alpha*exp(x), which is
@@ -297,8 +297,6 @@ def relu_output_not_zero_mean(proof: Proof) -> None:
     commands=["dlcalc activation elu --at -3,-1,2", "dlcalc activation --compare relu,elu,prelu"],
 )
 def elu_prelu_repair(proof: Proof) -> None:
-    from dlcalc.answers.activation import activation
-
     def elu(alpha: float, x: float) -> float:
         return x if x > 0 else alpha * (exp(x) - 1)
 
@@ -320,7 +318,7 @@ def elu_prelu_repair(proof: Proof) -> None:
     for name, dead in (("relu", True), ("elu", False), ("leaky_relu:0.25", False)):
         gradient = float(abs(passed(f"2 dense:1 {name}", [1, 2], tensors)).max())
         proof.equal(f"a unit at -7 is without a gradient under {name}", dead, gradient == 0)
-    means = {n: float(activation(n, of="mean").value) for n in ("elu", "relu")}  # type: ignore[arg-type]
+    means = {n: mean_of(n) for n in ("elu", "relu")}
     proof.at_most("mean of ELU under N(0, 1)", means["relu"] / 2, abs(means["elu"]))
 
 
