@@ -61,7 +61,8 @@ def equality(ours: Expr, theirs: Expr, within: Expr | None = None) -> Equality:
     if found.equal and difference.size <= _MOST_PARTS:
         from dlcalc.symbolic.scalar import sympy_route as sympy
 
-        if sympy.always_zero(sympy.lifted(ours) - sympy.lifted(theirs)):
+        steep = sympy.too_steep(ours) or sympy.too_steep(theirs)
+        if not steep and sympy.always_zero(sympy.lifted(ours) - sympy.lifted(theirs)):
             return Equality(True, "symbolically, by SymPy")
     return found
 

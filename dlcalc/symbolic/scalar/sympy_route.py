@@ -14,7 +14,20 @@ from typing import Any
 
 import sympy as sp
 
-from dlcalc.expr.tree import Binary, Call, Expr, Name, Negative, Number, Subscript, written
+from dlcalc.errors import InputError
+from dlcalc.expr.tree import (
+    Binary,
+    Call,
+    Expr,
+    Name,
+    Negative,
+    Number,
+    Subscript,
+    variables,
+    walk,
+    written,
+)
+from dlcalc.symbolic.scalar.evaluate import evaluate
 
 #: Larger differences are left to numbers, as are those of more terms when multiplied out.
 _MOST_OPERATIONS = 400
@@ -90,13 +103,32 @@ def _by_cosine(node: Any) -> Any:
     return square ** (node.exp // 2) * node.base ** (node.exp % 2)
 
 
+#: SymPy takes (2*x)**n apart at once, and 2**n for a larger n would fill the memory.
+_MOST_EXPONENT = 1_000
+
+
+def too_steep(expr: Expr) -> bool:
+    """Whether an expression has a power that SymPy must not be asked for."""
+    for node in walk(expr):
+        if not isinstance(node, Binary) or node.operator != "**" or variables(node.right):
+            continue
+        try:
+            steep = abs(evaluate(node.right, {})) > _MOST_EXPONENT
+        except InputError:
+            continue
+        if steep:
+            return True
+    return False
+
+
 def number(expression: Any, values: Mapping[str, float]) -> float:
     """The value of a SymPy expression at a point, from 30 digits; NaN where it has none."""
     point = {
         sp.Symbol(name, real=True): sp.Rational(*float(v).as_integer_ratio())
         for name, v in values.items()
     }
-    found = sp.N(expression.subs(point), 30)
+    # Put in as numbers are worked out: exact powers of what a float is would fill the memory.
+    found = sp.N(expression, 30, subs=point)
     return float(found) if found.is_Float or found.is_Rational else math.nan
 
 
