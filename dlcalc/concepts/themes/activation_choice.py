@@ -84,7 +84,7 @@ def layer(proof: Proof, name: str, scale: float, shrink: float = 1.0) -> tuple[A
     terms=("sigmoid tanh 输入规范化", "饱和区", "平坦区"),
     sources=[("002", "activation functions")],
     statement="""Inputs of a large scale drive sigmoid and tanh into their flat parts: at a
-        hundred times the scale the mean slope falls to a fiftieth, and outputs look alike.
+        hundred times the scale the mean slope falls to about a fiftieth, and outputs look alike.
         Weights that are as much smaller undo it.""",
     statement_chinese="""尺度很大的输入把 sigmoid、tanh 推入平坦区：
         尺度为 100 倍时平均斜率降到约五十分之一，输出彼此难分。权值若相应缩小，则不会如此。""",
