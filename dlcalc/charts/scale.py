@@ -100,7 +100,7 @@ def _round(low: float, high: float, most: int, whole: bool = False) -> list[Tick
         if last - first <= most:
             break
     # The round numbers around the largest ones would be too large themselves.
-    multiples = [n for n in range(first, last + 1) if abs(n * step) < math.inf]
+    multiples = [n for n in range(first, last + 1) if abs(n * step) < math.inf] or [0]
     return [_tick(n * factor, exponent + power, last * factor) for n in multiples]
 
 
