@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import random
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -73,6 +73,22 @@ FUNCTIONS = {
 }
 
 
+def _of_reals(function: Callable[..., float]) -> Callable[..., float]:
+    """The function, undefined at what Python makes of the root of a negative number."""
+
+    def bounded(*arguments: float) -> float:
+        if any(isinstance(argument, complex) for argument in arguments):
+            raise ValueError("no real number")
+        return function(*arguments)
+
+    return bounded
+
+
+REAL = {
+    name: _of_reals(found) if callable(found) else found for name, found in FUNCTIONS.items()
+}
+
+
 def plain(text: str) -> str:
     """A text with a name for each variable with a subscript: w_3_1 for w[3,1]."""
     return re.sub(r"\[([\d,]+)\]", lambda match: "_" + match[1].replace(",", "_"), text)
@@ -82,7 +98,7 @@ def value(text: str, point: Mapping[str, float]) -> float:
     """The value of an expression's text. Raises `ValueError` outside its domain."""
     names = {plain(name): number for name, number in point.items()}
     try:
-        found = eval(plain(text).replace("^", "**"), {"__builtins__": {}}, {**FUNCTIONS, **names})
+        found = eval(plain(text).replace("^", "**"), {"__builtins__": {}}, {**REAL, **names})
     except (ZeroDivisionError, OverflowError, AssertionError) as error:
         raise ValueError(str(error)) from None
     if isinstance(found, complex) or not math.isfinite(found):
