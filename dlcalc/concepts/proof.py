@@ -111,14 +111,13 @@ class Proof:
 
     def holds(self, quantity: str, passed: bool, measured: object = "", part: str = CLAIM) -> None:
         """Expect a statement to be so."""
-        self._add(part, quantity, "so", _shown(measured) if measured != "" else _so(passed), passed)
+        self._add(part, quantity, "so", _said(passed, measured), passed)
 
     def fails(
         self, quantity: str, passed: bool, measured: object = "", part: str = PRINTED
     ) -> None:
         """Expect a statement not to be so: a printed one, or one outside its condition."""
-        shown = _shown(measured) if measured != "" else _so(passed)
-        self._add(part, quantity, "not so", shown, not passed)
+        self._add(part, quantity, "not so", _said(passed, measured), not passed)
 
     def differs(
         self,
@@ -199,7 +198,10 @@ def interval(values: Sequence[float]) -> tuple[float, float]:
     return mean - half, mean + half
 
 
-def _so(passed: bool) -> str:
+def _said(passed: bool, measured: object) -> str:
+    """What a statement is shown with: what was measured, or else whether it is so."""
+    if measured != "":
+        return _shown(measured)
     return "so" if passed else "not so"
 
 

@@ -7,6 +7,7 @@ equation is checked by itself, and the first that fails is the one that is wrong
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from string import ascii_letters
 from typing import Any, NamedTuple
 
@@ -95,16 +96,15 @@ class Checker:
                     found[letter] = np.asarray(self.draw.uniform(0.5, 1.5, shape))
             if block.word == "bn":
                 found[f"eps{block.number}"] = np.array(float(block.layer.eps))
-        found["a1"] = self.draw.normal(size=(self.examples, *sizes) if self.batched else sizes)
-        outputs = (self.examples, *self._sizes(-1)) if self.batched else self._sizes(-1)
-        found["y"] = self._targets(outputs)
+        found["a1"] = self.draw.normal(size=self._stacked(sizes))
+        found["y"] = self._targets(self._stacked(self.blocks[-1].output))
         if self.batched:
             found["N"] = np.array(float(self.examples))
         return found
 
-    def _sizes(self, place: int) -> tuple[int, ...]:
-        found: tuple[int, ...] = self.blocks[place].output
-        return found
+    def _stacked(self, sizes: tuple[int, ...]) -> tuple[int, ...]:
+        """The sizes with the examples before them, where the net has them."""
+        return (self.examples, *sizes) if self.batched else sizes
 
     def _targets(self, sizes: tuple[int, ...]) -> Array:
         drawn = self.draw.uniform(0.1, 0.9, sizes)
@@ -122,26 +122,34 @@ class Checker:
         if line.stage == LOSS:
             return ()
         block = self.blocks[_number(line.symbol) - 2]
-        rows = (self.examples,) if self.batched else ()
         letter = line.symbol.rstrip("0123456789")
         if line.stage == GRADIENT:
             return tuple(self.given[line.symbol[1:]].shape)
         output: tuple[int, ...] = block.output
-        return output[:1] if letter in ("mean", "var") else (*rows, *output)
+        return output[:1] if letter in ("mean", "var") else self._stacked(output)
 
-    def forward(self, arrays: dict[str, Array], moved: str = "", by: Any = 0.0) -> Any:
-        """Work out the loss; one array on the way, or a given one, may be moved."""
+    def forward(
+        self,
+        arrays: dict[str, Array],
+        moved: str = "",
+        by: Any = 0.0,
+        lines: Sequence[Equation] | None = None,
+    ) -> Any:
+        """Work out the loss; one array on the way, or a given one, may be moved.
+
+        ``lines`` stand for the net's own equations where given.
+        """
         evaluator = Evaluator(arrays)
         if moved in arrays:
             arrays[moved] = arrays[moved] + by
-        for line in self.equations.lines:
+        for line in self.equations.lines if lines is None else lines:
             if line.stage in (FORWARD, LOSS):
                 self._work(evaluator, line)
                 if line.symbol == moved:
                     arrays[moved] = arrays[moved] + by
         return arrays["E"]
 
-    def _work(self, evaluator: Evaluator, line: Equation, by: Any = None) -> None:
+    def _work(self, evaluator: Evaluator, line: Equation) -> None:
         if line.loop:
             self._loop(evaluator, line)
         else:
@@ -193,17 +201,15 @@ class Checker:
         direction = np.asarray(self.draw.normal(size=found.shape))
         said = float(np.sum(found * direction))
         scale = _norm(found * direction) + self._floor(line, arrays)
-        true = self._derivative(moved, direction, recurrent=self._recurrent(line))
+        # An error in time is by the sums inside tanh, so every step of the loop is moved.
+        recurrent = symbol if line.loop == "down" else ""
+        true = self._derivative(moved, direction, recurrent)
         bound = _EXACT if self.smooth else _CENTRAL
         return Residual(line, abs(said - true) / scale, bound)
 
     def _floor(self, line: Equation, arrays: dict[str, Array]) -> float:
         """What a sum of errors that cancel is measured by: a bias before bn has gradient 0."""
         return _CANCELLED * _norm(arrays[f"delta{_number(line.symbol)}"]) or _CANCELLED
-
-    def _recurrent(self, line: Equation) -> str:
-        """The loop whose every step is to be moved: the sums inside tanh, for an error in time."""
-        return line.symbol if line.loop == "down" else ""
 
     def _derivative(self, moved: str, direction: Array, recurrent: str) -> float:
         if self.smooth:
@@ -229,11 +235,7 @@ class Checker:
         n = "n," if self.batched else ""
         pushed = line.text.entries[:-1] + f" + push[{n}t,j])"
         lines[place] = line._replace(text=line.text._replace(entries=pushed))
-        kept, self.equations = self.equations, self.equations._replace(lines=tuple(lines))
-        try:
-            return self.forward(arrays)
-        finally:
-            self.equations = kept
+        return self.forward(arrays, lines=lines)
 
     def _engine(self, arrays: dict[str, Array]) -> float:
         """The largest relative difference from the engine: its output, its reverse mode."""

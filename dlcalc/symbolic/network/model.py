@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from dlcalc.errors import ShapeError
+from dlcalc.layers.convention import TORCH
 from dlcalc.nets.trace import Step
 from dlcalc.symbolic.network.rules import ACTIVATIONS
 
@@ -115,15 +116,9 @@ def _check(block: Block, step: Step) -> None:
     if word == "rnn" and layer.act != "tanh":
         raise _refusal(step, f"the equations know rnn with tanh, not with {layer.act}")
     if word in ("maxpool", "avgpool"):
-        windows = layer.windows(step.input.spatial, _torch())
+        windows = layer.windows(step.input.spatial, TORCH)
         if any(window.ends != (0, 0) or window.dilation != 1 for window in windows) or layer.ceil:
             raise _refusal(step, f"the equations know {word} without padding and rounding up")
-
-
-def _torch() -> Any:
-    from dlcalc.layers.convention import TORCH
-
-    return TORCH
 
 
 def _refusal(step: Step, rule: str) -> ShapeError:
