@@ -84,9 +84,7 @@ def _of_reals(function: Callable[..., float]) -> Callable[..., float]:
     return bounded
 
 
-REAL = {
-    name: _of_reals(found) if callable(found) else found for name, found in FUNCTIONS.items()
-}
+REAL = {name: _of_reals(found) if callable(found) else found for name, found in FUNCTIONS.items()}
 
 
 def plain(text: str) -> str:
