@@ -152,7 +152,7 @@ __dlcalc_table() {
             kinds='net+'
             ;;
         check)
-            options='--full: -j:text --processes:text --seed:text --fail-fast: --update: --require-claims: --json: -q: --quiet: --color:=auto,always,never -h: --help:'
+            options='--quick: --full: -j:text --processes:text --seed:text --fail-fast: --update: --require-claims: --json: -q: --quiet: --color:=auto,always,never -h: --help:'
             kinds='net+'
             ;;
         softmax)

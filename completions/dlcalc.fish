@@ -589,6 +589,7 @@ complete -c dlcalc -n '__dlcalc_is concepts' -s h -l help -d 'Show this message 
 complete -c dlcalc -n '__dlcalc_is concepts' -a '(__dlcalc_net)'
 complete -c dlcalc -n '__dlcalc_is concepts; and __dlcalc_path' -F
 
+complete -c dlcalc -n '__dlcalc_is check' -l quick -d 'All claims that train nothing: the default.'
 complete -c dlcalc -n '__dlcalc_is check' -l full -d 'Also the claims that train nets or sample.'
 complete -c dlcalc -n '__dlcalc_is check' -s j -l processes -x -d 'How many run at once.'
 complete -c dlcalc -n '__dlcalc_is check' -l seed -x -d 'Varies all experiments.'

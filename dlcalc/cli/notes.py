@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from dlcalc.concepts.run import Limit
 from dlcalc.concepts.run import OutOfTime as Interrupted
-from dlcalc.concepts.run import limited
 from dlcalc.errors import InputError
 from dlcalc.files import closed, decode, read_bytes, write_whole
 from dlcalc.notes.check import OutOfTime, Run, Tools, check
@@ -50,7 +50,7 @@ def _run(words: Sequence[str]) -> Run:
     from dlcalc.cli.run import run
 
     try:
-        with _captured() as (output, errors), closed("notes"), limited(EACH):
+        with _captured() as (output, errors), closed("notes"), Limit(EACH):
             code = run(list(words))
             sys.stdout.flush()
             sys.stderr.flush()
