@@ -116,71 +116,71 @@ __dlcalc_table() {
             kinds=''
             ;;
         shape)
-            options='-f:file --file:file --layout:=chw,hwc --like:=torch,keras,tf,onnx,onnx21,caffe --compare: --batch:text --verify: --verify-budget:text --json: -q: --quiet: --expect:text --color:=auto,always,never -h: --help:'
+            options='-f:file --file:file --layout:=chw,hwc --like:=torch,keras,tf,onnx,onnx21,caffe --compare: --batch:text --verify: --verify-budget:text --json: -q: --quiet: --csv: --markdown: --expect:text --color:=auto,always,never -h: --help:'
             kinds='net+'
             ;;
         params)
-            options='-f:file --file:file --layout:=chw,hwc --like:=torch,keras,tf,onnx,onnx21,caffe --compare: --batch:text --dtype:=float64,float32,float16,bfloat16,fp8,int8,int4 --optimizer:=sgd,momentum,nesterov,adagrad,rmsprop,adadelta,adam,adamw --include:text --exclude:text --sharing: --verify: --verify-budget:text --json: -q: --quiet: --expect:text --color:=auto,always,never -h: --help:'
+            options='-f:file --file:file --layout:=chw,hwc --like:=torch,keras,tf,onnx,onnx21,caffe --compare: --batch:text --dtype:=float64,float32,float16,bfloat16,fp8,int8,int4 --optimizer:=sgd,momentum,nesterov,adagrad,rmsprop,adadelta,adam,adamw --include:text --exclude:text --sharing: --verify: --verify-budget:text --json: -q: --quiet: --csv: --markdown: --expect:text --color:=auto,always,never -h: --help:'
             kinds='net+'
             ;;
         activation)
-            options='--at:text --depth:text --epsilon:text --compare:text --of:text --plot: --verify: --json: -q: --quiet: --expect:text --color:=auto,always,never -h: --help:'
+            options='--at:text --depth:text --epsilon:text --compare:text --of:text --plot: --svg:file --verify: --json: -q: --quiet: --csv: --markdown: --expect:text --color:=auto,always,never -h: --help:'
             kinds='net+'
             ;;
         loss)
-            options='--target:text --prediction:text --from-logits: --label-smoothing:text --weights:text --reduction:=mean,sum,none --delta:text --q:text --margin:text --half: --through:text --verify: --json: -q: --quiet: --expect:text --color:=auto,always,never -h: --help:'
+            options='--target:text --prediction:text --from-logits: --label-smoothing:text --weights:text --reduction:=mean,sum,none --delta:text --q:text --margin:text --half: --through:text --verify: --json: -q: --quiet: --csv: --markdown: --expect:text --color:=auto,always,never -h: --help:'
             kinds='net+'
             ;;
         norm)
-            options='--eps:text --gamma:text --beta:text --ddof:text --groups:text --last:text --range:text --momentum:text --batch-size:text --backward:text --inverse: --mean:text --std:text --var:text --min:text --max:text --rms:text --norm:text --verify: --json: -q: --quiet: --expect:text --color:=auto,always,never -h: --help:'
+            options='--eps:text --gamma:text --beta:text --ddof:text --groups:text --last:text --range:text --momentum:text --batch-size:text --backward:text --inverse: --mean:text --std:text --var:text --min:text --max:text --rms:text --norm:text --verify: --json: -q: --quiet: --csv: --markdown: --expect:text --color:=auto,always,never -h: --help:'
             kinds='=zscore,minmax,batch,layer,group,instance,rms,l2 text+'
             ;;
         step)
-            options='--weights:text --grad:text --lr:text --l1:text --l2:text --elastic:text --decay:text --n:text --convention:=lambda,lambda/2,lambda/n,lambda/2n --proximal: --as-printed: --optimizer:=sgd,gd,momentum,nesterov,adagrad,rmsprop,adadelta,adam,adamw --clip-norm:text --clip-value:text --steps:text --function:text --start:text --tolerance:text --verify: --json: -q: --quiet: --expect:text --color:=auto,always,never -h: --help:'
+            options='--weights:text --grad:text --lr:text --l1:text --l2:text --elastic:text --decay:text --n:text --convention:=lambda,lambda/2,lambda/n,lambda/2n --proximal: --as-printed: --optimizer:=sgd,gd,momentum,nesterov,adagrad,rmsprop,adadelta,adam,adamw --clip-norm:text --clip-value:text --steps:text --function:text --start:text --tolerance:text --verify: --json: -q: --quiet: --csv: --markdown: --expect:text --color:=auto,always,never -h: --help:'
             kinds='net+'
             ;;
         grad)
-            options='--wrt:text --at:text --order:text --hessian: --jacobian: --hvp:text --at-kink:=left,middle,right --shape:text --symmetric:text --view:=matrix,index,code,all --code:=numpy,torch --latex: --net:net --activation:text --loss:text --unit:text --verify: --steps: --no-steps: --json: -q: --quiet: --expect:text --color:=auto,always,never -h: --help:'
+            options='--wrt:text --at:text --order:text --hessian: --jacobian: --hvp:text --at-kink:=left,middle,right --shape:text --symmetric:text --view:=matrix,index,code,all --code:=numpy,torch --latex: --net:net --activation:text --loss:text --unit:text --verify: --steps: --no-steps: --json: -q: --quiet: --csv: --markdown: --expect:text --color:=auto,always,never -h: --help:'
             kinds='text+'
             ;;
         train-toy)
-            options='--samples:text --noise:text --seed:text --seeds:text --data:file --target:text --validation:text --loss:text --label-smoothing:text --class-weights:text --optimizer:text --lr:text --momentum:text --batch:text --epochs:text --schedule:text --l1:text --proximal: --l2:text --dropout:text --max-norm:text --decay:text --clip-norm:text --clip-value:text --early-stopping:text --initialiser:text --forget-bias:text --dtype:=float64,float32 --derived: --save:file --resume:file --plot:file --expect-accuracy:text --expect-loss:text --json: -q: --quiet: --expect:text --color:=auto,always,never -h: --help:'
+            options='--samples:text --noise:text --seed:text --seeds:text --data:file --target:text --validation:text --loss:text --label-smoothing:text --class-weights:text --optimizer:text --lr:text --momentum:text --batch:text --epochs:text --schedule:text --l1:text --proximal: --l2:text --dropout:text --max-norm:text --decay:text --clip-norm:text --clip-value:text --early-stopping:text --initialiser:text --forget-bias:text --dtype:=float64,float32 --derived: --save:file --resume:file --svg:file --plot:file --expect-accuracy:text --expect-loss:text --json: -q: --quiet: --csv: --markdown: --expect:text --color:=auto,always,never -h: --help:'
             kinds='net+'
             ;;
         concepts)
-            options='--errata: --source:text --tier:text --calculator:text --lang:=en,zh --json: -q: --quiet: --expect:text --color:=auto,always,never -h: --help:'
+            options='--errata: --source:text --tier:text --calculator:text --lang:=en,zh --json: -q: --quiet: --csv: --markdown: --expect:text --color:=auto,always,never -h: --help:'
             kinds='net+'
             ;;
         check)
-            options='--quick: --full: -j:text --processes:text --seed:text --fail-fast: --update: --require-claims: --json: -q: --quiet: --color:=auto,always,never -h: --help:'
+            options='--quick: --full: -j:text --processes:text --seed:text --fail-fast: --update: --require-claims: --json: -q: --quiet: --csv: --markdown: --color:=auto,always,never -h: --help:'
             kinds='net+'
             ;;
         softmax)
-            options='--dtype:text --method:text --temperature:text --epsilon:text --target:text --jacobian: --find: --digits:text --verify: --json: -q: --quiet: --expect:text --color:=auto,always,never -h: --help:'
+            options='--dtype:text --method:text --temperature:text --epsilon:text --target:text --jacobian: --find: --digits:text --verify: --json: -q: --quiet: --csv: --markdown: --expect:text --color:=auto,always,never -h: --help:'
             kinds='text'
             ;;
         bootstrap)
-            options='-m:text --batch:text --within:text --errors:text --simulate:text --seed:text --derive: --exact: --verify: --json: -q: --quiet: --expect:text --color:=auto,always,never -h: --help:'
+            options='-m:text --batch:text --within:text --errors:text --simulate:text --seed:text --derive: --exact: --verify: --json: -q: --quiet: --csv: --markdown: --expect:text --color:=auto,always,never -h: --help:'
             kinds='text+'
             ;;
         split)
-            options='--kfold:text --holdout:text --bootstrap: --stratify:file --groups:file --repeat:text --batch:text --drop-last: --epochs:text --seed:text --no-shuffle: --verify: --json: -q: --quiet: --expect:text --color:=auto,always,never -h: --help:'
+            options='--kfold:text --holdout:text --bootstrap: --stratify:file --groups:file --repeat:text --batch:text --drop-last: --epochs:text --seed:text --no-shuffle: --verify: --json: -q: --quiet: --csv: --markdown: --expect:text --color:=auto,always,never -h: --help:'
             kinds='text'
             ;;
         forward)
-            options='--weights:file --set:text --seed:text --initialiser:text --batch: --training: --flip: --backward:text --target:text --cotangent:text --trace: --verify: --digits:text -f:file --file:file --layout:=chw,hwc --like:=torch,keras,tf,onnx,onnx21,caffe --json: -q: --quiet: --expect:text --color:=auto,always,never -h: --help:'
+            options='--weights:file --set:text --seed:text --initialiser:text --batch: --training: --flip: --backward:text --target:text --cotangent:text --trace: --verify: --digits:text -f:file --file:file --layout:=chw,hwc --like:=torch,keras,tf,onnx,onnx21,caffe --json: -q: --quiet: --csv: --markdown: --expect:text --color:=auto,always,never -h: --help:'
             kinds='file net+'
             ;;
         layers)
-            options='--json: -q: --quiet: --color:=auto,always,never -h: --help:'
+            options='--json: -q: --quiet: --csv: --markdown: --color:=auto,always,never -h: --help:'
             kinds='layers'
             ;;
         zoo)
-            options='--json: -q: --quiet: --color:=auto,always,never -h: --help:'
+            options='--json: -q: --quiet: --csv: --markdown: --color:=auto,always,never -h: --help:'
             kinds='zoo'
             ;;
         schema)
-            options='--json: -q: --quiet: --color:=auto,always,never -h: --help:'
+            options='--json: -q: --quiet: --csv: --markdown: --color:=auto,always,never -h: --help:'
             kinds='text'
             ;;
         *) options='' kinds='' ;;

@@ -58,6 +58,8 @@ class Result:
     notes: Sequence[str] = ()
     #: How a second computation disagreed, as a sentence; empty if it did not.
     failure: str = ""
+    #: The member of its document that is the answer's table: a list of records.
+    tabled: str = ""
 
     def blocks(self) -> list[Block]:
         """The answer with its work shown, the value in the last row."""
@@ -66,6 +68,11 @@ class Result:
     def document(self) -> dict[str, object]:
         """The answer as JSON has it."""
         raise NotImplementedError
+
+    def table(self) -> Sequence[Mapping[str, object]] | None:
+        """The answer as records, for ``--csv`` and ``--markdown``; None if it is no table."""
+        found = self.document().get(self.tabled)
+        return found if isinstance(found, list) else None
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {abridged(self.terse())}>"

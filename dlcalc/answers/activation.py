@@ -41,11 +41,13 @@ def activation(
     epsilon: float = 0.01,
     of: str | None = None,
     plot: bool = False,
+    svg: str | None = None,
     verify: bool = False,
 ) -> Result:
     """One activation, or several side by side. Raises `InputError` for what is none.
 
-    ``of`` says what the answer's value is, as ``--of`` does.
+    ``of`` says what the answer's value is, as ``--of`` does; ``svg`` is a file for a
+    picture of value and derivative.
 
     >>> activation("sigmoid", at="-2,0,3", of="derivative").value[1]
     0.25
@@ -58,9 +60,30 @@ def activation(
     words = [word.strip() for word in ([name] if name else []) + others]
     if not words:
         raise InputError("no activation is named", mend="Name one, as in dlcalc activation tanh.")
+    if svg is not None:
+        from dlcalc.answers.picture import refuse_undrawable
+
+        refuse_undrawable(svg)
     known = [Facts(named(word), depth, epsilon) for word in dict.fromkeys(words)]
-    if not others:
-        result: ActivationResult = ActivationResult(known[0], points, of, plot)
+    result = _answer(known, points, of, plot, verify, bool(others))
+    if svg is not None:
+        from dlcalc.answers.activation_plot import write_drawing
+
+        what = of if others and of else "derivative" if others else "value"
+        write_drawing(svg, [each.of for each in known], points, what)
+    return result
+
+
+def _answer(
+    known: list[Facts],
+    points: tuple[float, ...],
+    of: str | None,
+    plot: bool,
+    verify: bool,
+    several: bool,
+) -> Result:
+    if not several:
+        result = ActivationResult(known[0], points, of, plot)
         if verify:
             result.verify()
         return result
@@ -120,6 +143,8 @@ class ActivationResult(Result):
 
     If nothing was, that is the values at the points, and without points the largest slope.
     """
+
+    tabled = "points"
 
     def __init__(self, known: Facts, points: tuple[float, ...], of: str | None, plot: bool) -> None:
         self.known, self.points, self.plot = known, points, plot

@@ -31,6 +31,8 @@ class Comparison(Result):
     That is a tuple of places for two activations, and for more one for each pair.
     """
 
+    tabled = "activations"
+
     def __init__(
         self, known: list[Facts], points: tuple[float, ...], of: str | None, plot: bool
     ) -> None:

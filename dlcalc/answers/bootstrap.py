@@ -101,6 +101,8 @@ def _drawing(count: int | str, draws: int | str | None, batch: int | str | None)
 class BootstrapResult(Result):
     """The shares never drawn, one for each n; the value of one n is a number."""
 
+    tabled = "rows"
+
     def __init__(
         self, drawings: list[Drawing], seed: int, *, derive: bool = False, exact: bool = False
     ) -> None:

@@ -147,6 +147,14 @@ class Comparison(Result):
         answers = [Row((", ".join(names), *cells), "answer") for cells, names in last.items()]
         return [Block("lll", rows), Block("lll", answers)]
 
+    def table(self) -> list[dict[str, object]]:
+        """A record for each framework: its answer, or why it refuses."""
+        answers: list[dict[str, object]] = [
+            {"like": name, "answer": answer, "refusal": None} for name, answer in self.value.items()
+        ]
+        refused = self.refusals.items()
+        return answers + [{"like": n, "answer": None, "refusal": e.rule} for n, e in refused]
+
     def document(self) -> dict[str, object]:
         """``answers`` and ``refusals`` by framework, and ``partings``."""
         return {

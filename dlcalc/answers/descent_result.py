@@ -28,6 +28,8 @@ _SETTLED = 0.01
 class DescentResult(VerifiedResult):
     """A path down a function. Its value is the last point, or ``diverged``."""
 
+    tabled = "path"
+
     def __init__(
         self,
         text: str,

@@ -48,6 +48,8 @@ class Extra(NamedTuple):
 class ForwardResult(Result):
     """Numbers on their way through a net. Its value is the output, as nested lists."""
 
+    tabled = "layers"
+
     def __init__(
         self,
         read: Reading,

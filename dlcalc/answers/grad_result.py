@@ -58,6 +58,8 @@ class Comparison(NamedTuple):
 class GradResult(Result):
     """A derivation. Its value is the text of the gradient, or its number at ``--at``."""
 
+    tabled = "steps"
+
     def __init__(
         self,
         question: Mapping[str, object],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import inf, isfinite, log
+from typing import Any
 
 from dlcalc.answers.activation_facts import json_number, short
 from dlcalc.answers.loss_data import Data, Given, data
@@ -247,6 +248,17 @@ class LossResult(Result):
             return [Row(("half sum", text), "aside")]
         return []
 
+    def table(self) -> list[dict[str, object]]:
+        """A record for each example."""
+        document: Any = self.document()
+        columns = {"loss": "losses", "gradient": "gradient", "second": "second"}
+        numbers = zip(*(document[name] for name in columns.values()), strict=True)
+        examples = zip(self.data.targets, self.data.predictions, numbers, strict=True)
+        return [
+            {"target": _alone(t), "prediction": _alone(x), **dict(zip(columns, row, strict=True))}
+            for t, x, row in examples
+        ]
+
     def document(self) -> dict[str, object]:
         """The reduced loss, ``losses``, ``gradient`` and ``second`` for each example."""
         terms = self.reduced.terms
@@ -274,6 +286,12 @@ class LossResult(Result):
                 for part in self.findings
             ]
         return document
+
+
+def _alone(values: tuple[float, ...]) -> object:
+    """The numbers of an example, or its only one."""
+    numbers = list(map(json_number, values))
+    return numbers if len(numbers) > 1 else numbers[0]
 
 
 class MinimumResult(Result):

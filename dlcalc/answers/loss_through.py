@@ -64,6 +64,8 @@ def through_activation(
 class Through(Result):
     """Gradients through an activation. Its value is those that reach z, each for one example."""
 
+    tabled = "points"
+
     def __init__(
         self,
         name: str,

@@ -235,6 +235,14 @@ class NormResult(VerifiedResult):
             return [*blocks, Block("ll", [Row(("by x", _listed(gradient.by_data)), "answer")])]
         return [*blocks, *_table("by x", gradient.by_data, self.sizes, "answer")]
 
+    def table(self) -> list[dict[str, object]]:
+        """A record for each group of values that share statistics."""
+        statistics, labels = self.work.statistics, self.work.frame.labels
+        return [
+            {"group": label, **{name: values[i] for name, values in statistics.items()}}
+            for i, label in enumerate(labels)
+        ]
+
     def document(self) -> dict[str, object]:
         """The method, the axes, the ``statistics`` by group, the ``output``, and what was asked."""
         work, settings, frame = self.work, self.settings, self.work.frame

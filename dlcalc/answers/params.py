@@ -121,6 +121,8 @@ def answer(
 class ParamsResult(NetResult):
     """Parameters along a net. Its value is their number, auxiliary heads not counted."""
 
+    tabled = "layers"
+
     def __init__(
         self,
         start: Shape,

@@ -77,6 +77,8 @@ def traced(
 class ShapeResult(NetResult):
     """The shapes along a net. Its value is the last of them."""
 
+    tabled = "layers"
+
     def __init__(
         self,
         start: Shape,

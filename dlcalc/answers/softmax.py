@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from functools import cached_property
 from math import isfinite
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dlcalc.errors import InputError, abridged, nearest
 from dlcalc.formulas.ieee import FORMATS, Format
@@ -266,6 +266,21 @@ class SoftmaxResult(Result):
         from dlcalc.answers.softmax_table import blocks
 
         return blocks(self)
+
+    def table(self) -> list[dict[str, object]]:
+        """A record for each type and method."""
+        types: Any = self.document()["types"]
+        return [
+            {
+                "type": kind,
+                "method": method,
+                "word": found["word"],
+                "ulp": found["ulp"],
+                "values": [each["value"] for each in found["values"]],
+            }
+            for kind, part in types.items()
+            for method, found in part["methods"].items()
+        ]
 
     def document(self) -> dict[str, object]:
         """The exact values to 50 digits, and for each type its limits and methods."""

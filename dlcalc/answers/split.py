@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dlcalc.errors import InputError, abridged
 from dlcalc.formulas.split import Batches, Folds, part_sizes, stratified_fold_sizes
@@ -331,6 +331,18 @@ class SplitResult(Result):
         from dlcalc.answers.split_table import blocks
 
         return blocks(self)
+
+    def table(self) -> list[dict[str, object]] | None:
+        """A record for each part of each round, or one for each size of training sets."""
+        document: Any = self.document()
+        if "rounds" not in document:
+            batches: list[dict[str, object]] | None = document.get("batches")
+            return batches
+        return [
+            {"round": number, "part": name, "size": len(indices), "indices": list(indices)}
+            for number, parts in enumerate(document["rounds"] or (), start=1)
+            for name, indices in parts.items()
+        ]
 
     def document(self) -> dict[str, object]:
         """Sizes, and the indices of each part if they are few enough."""

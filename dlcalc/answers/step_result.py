@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dlcalc.answers import step_text as text
 from dlcalc.answers.verified import VerifiedResult
@@ -270,6 +270,12 @@ class StepResult(VerifiedResult):
                 Row(("apart by", f"grad*(lr - 1) = {apart} = {shown(value - w)}")),
             ]
         return [Block("ll", rows)]
+
+    def table(self) -> list[dict[str, object]] | None:
+        """A record for each step, or of one step for each weight."""
+        document: Any = self.document()
+        found: list[dict[str, object]] | None = document.get("path") or document.get("terms")
+        return found
 
     def document(self) -> dict[str, object]:
         """The question as it was read, the ``weights``, the ``terms`` and the ``path``."""

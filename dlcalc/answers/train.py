@@ -6,10 +6,11 @@ from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, NamedTuple, Unpack
 
+from dlcalc.answers.picture import refuse_undrawable, write_picture
 from dlcalc.answers.train_asked import Asked, Options
 from dlcalc.answers.train_net import ToyNet
 from dlcalc.answers.train_result import Final, TrainResult
-from dlcalc.errors import InputError, abridged
+from dlcalc.errors import InputError
 from dlcalc.result import Finding, Row
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def train(
     (1.0, '')
     """
     if plot is not None:
-        refuse_unplottable(plot)
+        refuse_undrawable(plot)
     asked = Asked(" ".join(words).split(), options, resume)
     try:
         problem, toy, aim, settings = asked.training()
@@ -112,18 +113,6 @@ def train(
     return result
 
 
-def refuse_unplottable(path: str) -> None:
-    """Raise `InputError` if no picture can be written there."""
-    from dlcalc.files import refuse_unwritable
-
-    if not path.lower().endswith(".svg"):
-        raise InputError(
-            f"--plot writes SVG, and {abridged(path)} does not end in .svg",
-            mend=f"Such as --plot {abridged(path.rpartition('.')[0] or 'picture')}.svg.",
-        )
-    refuse_unwritable(path)
-
-
 def _look(trainer: Trainer, problem: Problem) -> list[Drawing]:
     from dlcalc.answers.train_drawing import learnt, losses
 
@@ -134,13 +123,11 @@ def _look(trainer: Trainer, problem: Problem) -> list[Drawing]:
 
 
 def _draw(path: str, result: TrainResult) -> None:
-    from dlcalc.answers.train_drawing import picture
-    from dlcalc.files import write_whole
+    from dlcalc.charts.svg import captioned
 
     found = result.terse() if result.final is None else f"{result.metric} {result.terse()}"
     title = f"{result.heading[0].cells[0]}: {found}"
-    text = picture(title, result.look())
-    write_whole(path, lambda file: file.write(text.encode()))
+    write_picture(path, title, [captioned(each.caption, each.part()) for each in result.look()])
 
 
 def _trainer(

@@ -201,10 +201,3 @@ def _confusion(trainer: Trainer, problem: Problem, examples: Data, which: str) -
 
     steps = "every step of " if problem.kind == "sequence of classes" else ""
     return Drawing(f"what the net takes {steps}{which} for", lines, part)
-
-
-def picture(title: str, drawings: Sequence[Drawing]) -> str:
-    """Drawings as one SVG document."""
-    from dlcalc.charts import svg
-
-    return svg.document(title, [svg.captioned(each.caption, each.part()) for each in drawings])

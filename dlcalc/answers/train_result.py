@@ -30,6 +30,8 @@ class Final(NamedTuple):
 class TrainResult(Result):
     """A training. Its value is the metric at the end."""
 
+    tabled = "history"
+
     def __init__(
         self,
         config: Mapping[str, object],

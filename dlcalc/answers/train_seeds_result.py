@@ -37,6 +37,8 @@ class OfSeed(NamedTuple):
 class SeedsResult(Result):
     """Trainings from many seeds. The value is the mean of their metric."""
 
+    tabled = "seeds"
+
     def __init__(
         self,
         config: Mapping[str, object],

@@ -48,6 +48,8 @@ def zoo(name: str | None = None) -> Result:
 class AllLayers(Result):
     """The names of all layers. Its value is their list."""
 
+    tabled = "layers"
+
     def __init__(self) -> None:
         self.value: list[str] = list(LAYERS)
 
@@ -67,6 +69,8 @@ class AllLayers(Result):
 
 class OneLayer(Result):
     """One layer with its arguments. Its value is its name."""
+
+    tabled = "arguments"
 
     def __init__(self, name: str) -> None:
         self.value: str = name
@@ -93,6 +97,8 @@ class OneLayer(Result):
 
 class AllNets(Result):
     """The names of all built-in nets. Its value is their list."""
+
+    tabled = "nets"
 
     def __init__(self) -> None:
         self.value: list[str] = nets.names()

@@ -19,6 +19,7 @@ from dlcalc.result import Result
     "dlcalc activation leaky_relu:0.1 --depth 50",
     "dlcalc activation --compare sigmoid,tanh,relu",
     "dlcalc activation gelu --plot",
+    "dlcalc activation gelu --svg gelu.svg",
     "dlcalc activation sigmoid --at 0 --of derivative --expect 0.25",
     "dlcalc activation mish --verify",
 )
@@ -29,6 +30,7 @@ from dlcalc.result import Result
 @click.option("--compare", metavar="NAME,NAME", default="", help="Several, and where they cross.")
 @click.option("--of", metavar="WHAT", help="What -q and --expect ask for, such as derivative.")
 @click.option("--plot", is_flag=True, help="Draw the value and the derivative.")
+@click.option("--svg", metavar="FILE.svg", help="Write that drawing as a picture.")
 @click.option("--verify", is_flag=True, help="Ask the engine and SymPy for the same.")
 @click.pass_obj
 def activation(form: Form, /, words: tuple[str, ...], **settings: Any) -> Result | int:

@@ -13,6 +13,9 @@ from dlcalc.result import Result
 #: Help fits a terminal of 80 columns.
 EXAMPLES_WIDTH = 80
 
+#: The forms of an answer; without one of them it is text for people.
+FORMS = ("json", "quiet", "csv", "markdown")
+
 # A word that starts like a negative number is an operand, never options.
 _NEGATIVE = (*(f"-{digit}" for digit in "0123456789."), "-inf", "-nan")
 # No word of a command line can hold this character.
@@ -49,6 +52,8 @@ def _common_options() -> list[click.Parameter]:
     return [
         click.Option(["--json"], is_flag=True, help="Print one JSON document."),
         click.Option(["-q", "--quiet"], is_flag=True, help="Print the bare value."),
+        click.Option(["--csv"], is_flag=True, help="Print the answer's table as CSV."),
+        click.Option(["--markdown"], is_flag=True, help="Print it as a table of Markdown."),
         click.Option(
             ["--expect"], metavar="VALUE", help="Exit with 1 unless the answer is this one."
         ),
@@ -124,21 +129,30 @@ class Command(click.Command):
         from dlcalc.cli.output import Form, emit, show_worked
 
         settings = ctx.params
+        asked = [name for name in FORMS if settings.pop(name)]
+        if len(asked) > 1:
+            pair = " and ".join(f"--{name}" for name in asked[:2])
+            raise click.UsageError(f"{pair} exclude one another.", ctx)
         form = Form(
-            json=settings.pop("json"),
-            quiet=settings.pop("quiet"),
+            json="json" in asked,
+            quiet="quiet" in asked,
+            table="".join({"csv", "markdown"} & set(asked)),
             expect=settings.pop("expect", None),
             color=settings.pop("color"),
         )
-        if form.json and form.quiet:
-            raise click.UsageError("--json and --quiet exclude one another.", ctx)
         ctx.obj = form
         try:
             answer: Result | int = super().invoke(ctx)
         except InputError as error:
             show_worked(error, form)
             raise
-        ctx.exit(answer if isinstance(answer, int) else emit(answer, form))
+        if isinstance(answer, int):
+            ctx.exit(answer)
+        if form.table and answer.table() is None:
+            raise click.UsageError(
+                f"--{form.table}: this answer is no table; --json is whole.", ctx
+            )
+        ctx.exit(emit(answer, form))
 
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """What it does, examples, then usage and options."""

@@ -26,6 +26,7 @@ class Form(NamedTuple):
 
     json: bool = False
     quiet: bool = False
+    table: str = ""
     expect: str | None = None
     color: str = "auto"
 
@@ -55,6 +56,8 @@ def emit(result: Result, form: Form) -> int:
             print(result.json())
         elif form.quiet:
             print(result.terse())
+        elif form.table:
+            print(_table(result, form.table))
         else:
             show(_with_drawings(result), sys.stdout, form.color)
         sys.stdout.flush()
@@ -63,6 +66,12 @@ def emit(result: Result, form: Form) -> int:
     if verdict:
         say("\n".join(wrapped(f"dlcalc: {verdict}", message_width())))
     return code
+
+
+def _table(result: Result, form: str) -> str:
+    from dlcalc.cli.tables import as_csv, as_markdown
+
+    return as_csv(result) if form == "csv" else as_markdown(result)
 
 
 def _with_drawings(result: Result) -> list[Block]:

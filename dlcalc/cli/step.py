@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from dlcalc.cli.command import Words, command
+from dlcalc.cli.command import FORMS, Words, command
 from dlcalc.cli.output import Form
 from dlcalc.formulas.optimisers import NAMES
 from dlcalc.formulas.penalties import CONVENTIONS
@@ -112,7 +112,8 @@ def _read(line: str, defaults: dict[str, Any]) -> dict[str, Any]:
     found = context.params
     if found.pop("words"):
         raise InputError("a line has options alone, such as --weights 2 --grad 0.5")
-    for name, plain in (("json", False), ("quiet", False), ("expect", None), ("color", "auto")):
+    usual = {**dict.fromkeys(FORMS, False), "expect": None, "color": "auto"}
+    for name, plain in usual.items():
         if found.pop(name) != plain:
             raise InputError(f"--{name} is given beside the -, not in a line")
     return found

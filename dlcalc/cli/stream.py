@@ -23,6 +23,8 @@ def answer_lines(answer: Answer, form: Form) -> int:
     """Answer every line of standard input; the exit code is 2 if any was not usable."""
     if form.expect is not None:
         raise click.UsageError("--expect asks about one answer, and - gives one for each line.")
+    if form.table:
+        raise click.UsageError(f"--{form.table} is of one answer, and - gives one for each line.")
     write = _in_json if form.json else _in_text
     code = 0
     for number, data in _lines():

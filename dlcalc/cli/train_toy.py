@@ -52,7 +52,11 @@ _OPTIONS = (
     click.option("--save", metavar="FILE.npz", help="Keep the training in a file as it goes."),
     click.option("--resume", metavar="FILE.npz", help="Go on with it, as if never stopped."),
     click.option(
-        "--plot", metavar="FILE.svg", help="Write losses and what was learnt as a picture."
+        "--svg",
+        "--plot",
+        "plot",
+        metavar="FILE.svg",
+        help="Write losses and what was learnt as a picture.",
     ),
     click.option("--expect-accuracy", type=float, metavar="X", help="Exit with 1 if it is less."),
     click.option("--expect-loss", type=float, metavar="X", help="Exit with 1 if it is more."),

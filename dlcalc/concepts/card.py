@@ -60,6 +60,8 @@ def concepts(
 class List(Result):
     """Several claims. Its value is their slugs."""
 
+    tabled = "concepts"
+
     def __init__(self, found: Sequence[tuple[str, Entry]], language: Language) -> None:
         self.found = found
         self.language = language

@@ -52,6 +52,8 @@ def check(
 class CheckResult(Result):
     """Judgements of claims. Its value says how many verdicts stand."""
 
+    tabled = "claims"
+
     def __init__(self, judged: Sequence[Judgement], seed: int) -> None:
         self.judged = judged
         self.seed = seed

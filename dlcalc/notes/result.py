@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from dlcalc.notes.check import MALFORMED, OK, UNDECIDED, WRONG, Verdict
 from dlcalc.result import Block, Result, Row
@@ -49,6 +49,11 @@ class NotesResult(Result):
             rows += _difference(each)
         rows += [Row((f"{each.name}: {_count(each.verdicts)}",), "answer") for each in self.files]
         return [Block("l", rows)]
+
+    def table(self) -> list[dict[str, object]]:
+        """A record for each claim of each file."""
+        files: Any = self.document()["files"]
+        return [{"file": each["file"], **claim} for each in files for claim in each["claims"]]
 
     def document(self) -> dict[str, object]:
         """``files``, each with its claims."""

@@ -45,8 +45,10 @@ SCHEMA = document(
                         {
                             "held": array(extended(), "the logits as the type holds them"),
                             "limits": record({"largest": number(), "smallest": number()}),
-                            "room": record(
-                                {"above": extended(), "below": extended(), "apart": extended()}
+                            "room": nullable(
+                                record(
+                                    {"above": extended(), "below": extended(), "apart": extended()}
+                                )
                             ),
                             "methods": mapping(_METHOD),
                         },

@@ -136,5 +136,5 @@ def test_what_cannot_be_written_is_refused_before_the_training(
     (tmp_path / "directory.svg").mkdir()
     done = run("train-toy", "spirals", "--epochs", "1000000", "--plot", name, cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
-    assert "--plot writes SVG" in done.stderr or f"cannot write {name}" in done.stderr
+    assert "pictures are SVG" in done.stderr or f"cannot write {name}" in done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["directory.svg"]
