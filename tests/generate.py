@@ -40,8 +40,10 @@ FAMILIES = (
 THEMES = (
     "neurons",
     "expressive_power",
+    "deep_networks",
     "activations",
     "activation_choice",
+    "sparsity",
     "losses",
     "descent",
     "descent_practice",

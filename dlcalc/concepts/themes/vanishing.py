@@ -201,12 +201,13 @@ def augmentation_cures_vanishing(proof: Proof) -> None:
     times = [a / b for a, b in zip(found, without, strict=True)]
     proof.at_most("|g_1|/|g_20| with noise over that without", 2, mean(times), RIGHT, times)
     proof.at_least("and no less than", 0.5, mean(times), RIGHT, times)
-    x, w, copies = proof.random().normal(size=(30, 3)), np.array([1.0, -2.0, 0.5]), 4000
-    many = np.tile(x, (copies, 1)) + 0.5 * proof.random(1).normal(size=(30 * copies, 3))
+    count, copies, w = 200, 500, np.array([1.0, -2.0, 0.5])
+    x = proof.random().normal(size=(count, 3))
+    many = np.tile(x, (copies, 1)) + 0.5 * proof.random(1).normal(size=(count * copies, 3))
     fitted = np.linalg.solve(many.T @ many, many.T @ np.tile(x @ w, copies))
-    ridge = np.linalg.solve(x.T @ x + 30 * 0.25 * np.eye(3), x.T @ x @ w)
+    ridge = np.linalg.solve(x.T @ x + count * 0.5**2 * np.eye(3), x.T @ x @ w)
     proof.near(
-        "weights by noisy copies, off ridge", 0, float(abs(fitted - ridge).max()), 0.05, RIGHT
+        "weights by noisy copies, off those by L2", 0, float(abs(fitted - ridge).max()), 0.05, RIGHT
     )
     shrunk = float(np.linalg.norm(fitted) / np.linalg.norm(w))
     proof.at_most("their length over that without noise", 0.95, shrunk, RIGHT)
@@ -370,8 +371,9 @@ def vanishing_hits_last_layers(proof: Proof) -> None:
     found = [norms[::order] for norms in gradients(proof, stack("sigmoid"))]
     smallest = [norms.index(min(norms)) + 1 for norms in found]
     proof.fails("a last layer has the smallest gradient", max(smallest) > 10, max(smallest))
-    least = min(b / a for norms in found for a, b in pairwise(norms))
-    proof.at_least("a layer's gradient over that before it, least", 1, least, RIGHT)
+    means = [mean(list(norms)) for norms in zip(*found, strict=True)]
+    least = min(b / a for a, b in pairwise(means))
+    proof.at_least("a layer's mean gradient over that before it, least", 1, least, RIGHT)
     first = [norms[0] / norms[-1] for norms in found]
     proof.at_most("|g_1|/|g_20|", 1e-9, mean(first), RIGHT, first)
     # One unit a layer: its weight's gradient is the chain of slopes behind it, times its input.
