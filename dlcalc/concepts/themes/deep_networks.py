@@ -7,7 +7,7 @@ from typing import Any
 from dlcalc.answers.activation import activation
 from dlcalc.answers.params import params
 from dlcalc.concepts.claim import CONDITIONS, ERRATUM, HOLDS, claim
-from dlcalc.concepts.proof import INSIDE, OUTSIDE, PRINTED, RIGHT, Proof
+from dlcalc.concepts.proof import INSIDE, OUTSIDE, RIGHT, Proof
 
 
 def mean(values: list[float]) -> float:
@@ -184,10 +184,10 @@ def same_activation_everywhere(proof: Proof) -> None:
     statement="""Printed: the deeper a network, the better it generalises. Depth lets a network
         express more, which helps if the data bear it out. Contradicted in this setting: on 80
         examples with wrong labels among them one hidden layer and eight both fit all, and on
-        fresh data eight are no more accurate, and far more often sure of what is wrong.""",
+        fresh data eight are right less often, and far surer of what is wrong.""",
     statement_chinese="""原文说网络越深泛化越好。深度增加的是表达能力，数据足够时才有益。
         在此设定下结果相反：80 个样本含错误标签，一层与八层隐藏层都能全部拟合；
-        在新数据上八层并不更准，且错得更加自信。""",
+        在新数据上八层反而更常出错，且错得更加自信。""",
     verdict=ERRATUM,
     formula="-mean(log(p[label]))",
     commands=[
@@ -217,12 +217,11 @@ def deeper_generalises_better(proof: Proof) -> None:
             right[depth].append(learner.accuracy(*fresh))
             losses[depth].append(learner.loss(*fresh))
     shallow, deep = depths
-    for depth in depths:
-        told = f"accuracy on the training data, depth {depth}"
-        proof.at_least(told, 0.97, mean(fitted[depth]), RIGHT, fitted[depth])
     more = [b - a for a, b in zip(right[shallow], right[deep], strict=True)]
-    told = f"depth {deep} is right more often than {shallow}, by 3 % and more"
-    proof.fails(told, mean(more) > 0.03, mean(more), PRINTED)
+    proof.fails(f"depth {deep} is right more often than {shallow}", mean(more) > 0, mean(more))
+    for depth in depths:
+        told = f"accuracy on the examples learnt, depth {depth}"
+        proof.at_least(told, 0.97, mean(fitted[depth]), RIGHT, fitted[depth])
     worse = [b - a for a, b in zip(losses[shallow], losses[deep], strict=True)]
     told = f"negative log-likelihood, depth {deep} less {shallow}"
     proof.at_least(told, 1, mean(worse), RIGHT, worse)

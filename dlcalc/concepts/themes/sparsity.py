@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from dlcalc.concepts.claim import CONDITIONS, ERRATUM, claim
 from dlcalc.concepts.measure import trial
-from dlcalc.concepts.proof import INSIDE, OUTSIDE, PRINTED, RIGHT, Proof
+from dlcalc.concepts.proof import INSIDE, OUTSIDE, RIGHT, Proof
 
 if TYPE_CHECKING:
     from dlcalc.engine.experiments.learner import Learner
@@ -118,16 +118,16 @@ def sparsity_improves_generalisation(proof: Proof) -> None:
             shares[bias].append(silent(learner))
             fitted[bias].append(learner.accuracy(x, y))
             right[bias].append(learner.accuracy(*fresh))
+    gain = [b - a for a, b in zip(right[dense], right[sparse], strict=True)]
+    told = "of equal fit, the sparser is right more often by 0.03 and more"
+    proof.fails(told, mean(gain) > 0.03, mean(gain))
     told = "share of silent units, bias {:g} at the start"
     proof.at_most(told.format(dense), 0.3, mean(shares[dense]), RIGHT, shares[dense])
     proof.at_least(told.format(sparse), 0.7, mean(shares[sparse]), RIGHT, shares[sparse])
     proof.at_least(told.format(few), 0.95, mean(shares[few]), RIGHT, shares[few])
     for bias in (dense, sparse):
-        told = f"accuracy on the training data, bias {bias:g}"
+        told = f"accuracy on the examples learnt, bias {bias:g}"
         proof.at_least(told, 0.93, mean(fitted[bias]), RIGHT, fitted[bias])
-    gain = [b - a for a, b in zip(right[dense], right[sparse], strict=True)]
-    told = "of equal fit, the sparser is right more often by 5 % and more"
-    proof.fails(told, mean(gain) > 0.05, mean(gain), PRINTED)
     loss = [b - a for a, b in zip(right[dense], right[few], strict=True)]
     told = "accuracy with almost all silent, less that of the dense"
     proof.at_most(told, -0.03, mean(loss), RIGHT, loss)

@@ -63,10 +63,10 @@ def mean_slope(deep: Stack, name: str, layer: int) -> float:
     sources=[("000", "vanishing gradient"), ("001", "back-propagation"), ("004", "training tips")],
     statement="""A sigmoid passes on at most a quarter of a gradient, so twenty of them leave
         0.25**20 = 9e-13 at best, weights aside. With ordinary weights the first of 20 layers gets
-        about a million millionth of what the last gets: it hardly learns.""",
+        some 2e-12 of what the last gets: it hardly learns.""",
     statement_chinese="""每个 sigmoid 至多传回梯度的四分之一，20 层在权值之外最多剩
         0.25^20 = 9e-13。
-        用通常的初始权值，20 层网络的第一层只得到末层约万亿分之一的梯度，几乎学不动。""",
+        用通常的初始权值，20 层网络的第一层只得到末层约 2e-12 的梯度，几乎学不动。""",
     verdict=HOLDS,
     formula="0.25**layers",
     commands=[
@@ -111,6 +111,8 @@ def sigmoid_depth_vanishing(proof: Proof) -> None:
 )
 def vanishing_derivative_below_one(proof: Proof) -> None:
     large = proof.subject("the large weight", 8.0, 3.0)
+    usual = ratios(proof, "sigmoid")
+    proof.at_most("|g_1|/|g_20|, usual weights", 1e-9, mean(usual), INSIDE, usual)
     for weight, part in ((1.0, INSIDE), (2.0, INSIDE), (large, OUTSIDE)):
         # Every unit stands at its steepest: the bias leads 1/2 back to 0.
         found = chain("sigmoid", weight, -weight / 2, 0.5)
@@ -120,8 +122,6 @@ def vanishing_derivative_below_one(proof: Proof) -> None:
             proof.at_most("gradient left", 1e-5, found, part)
         else:
             proof.fails("the gradient vanishes", found < 1, found, part)
-    usual = ratios(proof, "sigmoid")
-    proof.at_most("|g_1|/|g_20|, usual weights", 1e-9, mean(usual), INSIDE, usual)
     grown = ratios(proof, "sigmoid", scale=4 * large)
     proof.at_least(f"|g_1|/|g_20|, {4 * large:g} times", 10, mean(grown), OUTSIDE, grown)
 
@@ -288,6 +288,8 @@ def bn_prevents_vanishing(proof: Proof) -> None:
     lost = ratios(proof, "sigmoid")
     proof.at_most("|g_1|/|g_20|, plain", 1e-9, mean(lost), INSIDE, lost)
     plain, normed = stack("sigmoid"), stack(every)
+    whole = [norms[0] for norms in gradients(proof, normed)]
+    proof.at_least("|g_1|, every layer normalised", 10, mean(whole), INSIDE, whole)
     for scale, part in ((16.0, INSIDE), (1.0, OUTSIDE)):
         slopes = [
             mean_slope(deep.run(proof.random(), scale=scale), "sigmoid", DEPTH)
@@ -304,8 +306,6 @@ def bn_prevents_vanishing(proof: Proof) -> None:
     proof.at_most("how far examples are apart in layer 20, plain", 1e-9, apart, OUTSIDE)
     last = [norms[0] for norms in gradients(proof, stack("sigmoid", end="bn sigmoid"))]
     proof.at_most("|g_1|, only the last layer normalised", 1e-5, mean(last), OUTSIDE, last)
-    whole = [norms[0] for norms in gradients(proof, normed)]
-    proof.at_least("|g_1|, every layer normalised", 10, mean(whole), INSIDE, whole)
 
 
 @claim(
