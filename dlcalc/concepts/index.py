@@ -212,6 +212,17 @@ CLAIMS: dict[str, Entry] = {
         ('train-toy',),
         True,
     ),
+    'pretraining-helps-deep-sigmoid': Entry(
+        'deep_networks',
+        'Layer-wise pre-training gets a deep sigmoid net off the ground',
+        '预训练 / 微调',
+        ('逐层预训练', 'pre-training', 'fine-tuning', '深度信念网络 预训练'),
+        1,
+        ('000', '001'),
+        'holds with conditions',
+        ('train-toy',),
+        True,
+    ),
     'sigmoid-derivative-identity': Entry(
         'activations',
         'The derivative of the sigmoid is f(1 - f)',

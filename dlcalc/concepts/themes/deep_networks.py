@@ -225,3 +225,62 @@ def deeper_generalises_better(proof: Proof) -> None:
     worse = [b - a for a, b in zip(losses[shallow], losses[deep], strict=True)]
     told = f"negative log-likelihood, depth {deep} less {shallow}"
     proof.at_least(told, 1, mean(worse), RIGHT, worse)
+
+
+@claim(
+    "pretraining-helps-deep-sigmoid",
+    title="Layer-wise pre-training gets a deep sigmoid net off the ground",
+    chinese="预训练 / 微调",
+    terms=("逐层预训练", "pre-training", "fine-tuning", "深度信念网络 预训练"),
+    sources=[("000", "vanishing gradient"), ("001", "deep belief networks")],
+    statement="""Four sigmoid layers from random weights do not learn ten digits at all: the loss
+        stays at log(10), that of guessing. Weights from restricted Boltzmann machines, trained
+        layer upon layer without labels, put the net where descent works, and the same steps of
+        fine-tuning finish. A tanh net does not need it: it learns faster from random weights.""",
+    statement_chinese="""四层 sigmoid 网络从随机权值出发学不会十个数字，损失停在 ln 10，与猜测无异。
+        用受限玻尔兹曼机无监督地逐层预训练，权值便落在梯度下降可行的位置，
+        同样步数的微调即可学好。tanh 网络不需要预训练：随机权值反而学得更快。""",
+    verdict=CONDITIONS,
+    conditions="""Random weights leave the net stuck, as in a deep stack of sigmoids. Where the
+        activation lets gradients through, as tanh does, it gains nothing.""",
+    formula="weight += rate*(h.T @ v - h1.T @ v1)/n",
+    commands=[
+        "dlcalc train-toy glyphs:12 flatten '4*[dense:48 sigmoid]' dense:10 --optimizer gd --lr 0.3"
+        " --epochs 10",
+        "dlcalc train-toy glyphs:12 flatten '4*[dense:48 tanh]' dense:10 --optimizer gd --lr 0.3"
+        " --epochs 10",
+    ],
+    budget=10.0,
+    trained=True,
+)
+def pretraining_helps_deep_sigmoid(proof: Proof) -> None:
+    from dlcalc.engine.experiments.boltzmann import deep_belief
+    from dlcalc.engine.experiments.learner import Learner
+    from dlcalc.engine.tasks.glyphs import glyphs
+
+    digits = glyphs(12)
+    steps = proof.subject("the steps of pre-training", 200, 0)
+    losses: dict[tuple[str, bool], list[float]] = {}
+    for seed in range(3):
+        random = proof.random(seed)
+        images, targets = digits.draw(random, 100, 0.1)[:2]
+        x = images.reshape(100, -1).clip(0, 1)
+        machines = deep_belief(x, (48,) * 4, random, steps)
+        for name, rate in (("sigmoid", 3.0), ("tanh", 0.3)):
+            for pretrained in (False, True):
+                net = f"4*[dense:48 {name}] dense:10"
+                own: Any = {"optimizer": "gd", "rate": rate, "seed": 100 * proof.seed + seed}
+                learner = Learner(net, x, targets, loss="cross_entropy", **own)
+                for layer, machine in enumerate(machines, 1):
+                    if pretrained:
+                        learner.weight(f"dense{layer}.weight")[...] = machine.weight
+                        learner.weight(f"dense{layer}.bias")[...] = machine.hidden_bias
+                loss = learner.fit(120).loss(x, targets)
+                losses.setdefault((name, pretrained), []).append(loss)
+    cold, warm = losses["sigmoid", False], losses["sigmoid", True]
+    proof.at_least("sigmoid, random weights: loss", 2.25, mean(cold), INSIDE, cold)
+    proof.at_most("sigmoid, pre-trained: loss", 1.5, mean(warm), INSIDE, warm)
+    plain, hurt = losses["tanh", False], losses["tanh", True]
+    proof.at_most("tanh, random weights: loss", 0.2, mean(plain), OUTSIDE, plain)
+    gained = [a - b for a, b in zip(plain, hurt, strict=True)]
+    proof.fails("pre-training gains tanh something", mean(gained) > 0, mean(gained), OUTSIDE)
