@@ -50,7 +50,7 @@ _dlcalc() {
             __dlcalc_offer "${option%%:*}"
         done
     elif [[ -z $command ]]; then
-        __dlcalc_offer shape params activation loss norm step grad train-toy concepts check softmax bootstrap split forward layers zoo
+        __dlcalc_offer shape params activation loss norm step grad train-toy concepts check softmax bootstrap split forward layers zoo schema
     else
         __dlcalc_operand
     fi
@@ -152,7 +152,7 @@ __dlcalc_table() {
             kinds='net+'
             ;;
         check)
-            options='--full: -j:text --processes:text --seed:text --fail-fast: --update: --require-claims: --json: -q: --quiet: --color:=auto,always,never -h: --help:'
+            options='--quick: --full: -j:text --processes:text --seed:text --fail-fast: --update: --require-claims: --json: -q: --quiet: --color:=auto,always,never -h: --help:'
             kinds='net+'
             ;;
         softmax)
@@ -178,6 +178,10 @@ __dlcalc_table() {
         zoo)
             options='--json: -q: --quiet: --color:=auto,always,never -h: --help:'
             kinds='zoo'
+            ;;
+        schema)
+            options='--json: -q: --quiet: --color:=auto,always,never -h: --help:'
+            kinds='text'
             ;;
         *) options='' kinds='' ;;
     esac

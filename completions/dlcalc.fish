@@ -383,6 +383,7 @@ complete -c dlcalc -n 'not __dlcalc_command' -a split -d 'Folds, hold-outs, boot
 complete -c dlcalc -n 'not __dlcalc_command' -a forward -d 'Numbers through layers, every intermediate shown.'
 complete -c dlcalc -n 'not __dlcalc_command' -a layers -d 'Every layer with its arguments.'
 complete -c dlcalc -n 'not __dlcalc_command' -a zoo -d 'Every built-in net.'
+complete -c dlcalc -n 'not __dlcalc_command' -a schema -d 'The form of a command\'s JSON, as JSON Schema.'
 complete -c dlcalc -n 'not __dlcalc_command' -l version -d 'Show the version and exit.'
 complete -c dlcalc -n 'not __dlcalc_command' -l completion -x -a 'bash zsh fish' -d 'Print the completion script for a shell and exit.'
 complete -c dlcalc -n 'not __dlcalc_command' -s h -l help -d 'Show this message and exit.'
@@ -589,6 +590,7 @@ complete -c dlcalc -n '__dlcalc_is concepts' -s h -l help -d 'Show this message 
 complete -c dlcalc -n '__dlcalc_is concepts' -a '(__dlcalc_net)'
 complete -c dlcalc -n '__dlcalc_is concepts; and __dlcalc_path' -F
 
+complete -c dlcalc -n '__dlcalc_is check' -l quick -d 'All claims that train nothing: the default.'
 complete -c dlcalc -n '__dlcalc_is check' -l full -d 'Also the claims that train nets or sample.'
 complete -c dlcalc -n '__dlcalc_is check' -s j -l processes -x -d 'How many run at once.'
 complete -c dlcalc -n '__dlcalc_is check' -l seed -x -d 'Varies all experiments.'
@@ -686,3 +688,8 @@ complete -c dlcalc -n '__dlcalc_is zoo' -s q -l quiet -d 'Print the bare value.'
 complete -c dlcalc -n '__dlcalc_is zoo' -l color -x -a 'auto always never' -d 'When to colour; NO_COLOR is heeded.'
 complete -c dlcalc -n '__dlcalc_is zoo' -s h -l help -d 'Show this message and exit.'
 complete -c dlcalc -n '__dlcalc_is zoo' -a '(__dlcalc_zoo)'
+
+complete -c dlcalc -n '__dlcalc_is schema' -l json -d 'Print one JSON document.'
+complete -c dlcalc -n '__dlcalc_is schema' -s q -l quiet -d 'Print the bare value.'
+complete -c dlcalc -n '__dlcalc_is schema' -l color -x -a 'auto always never' -d 'When to colour; NO_COLOR is heeded.'
+complete -c dlcalc -n '__dlcalc_is schema' -s h -l help -d 'Show this message and exit.'

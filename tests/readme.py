@@ -18,8 +18,10 @@ from terminal import ESCAPES, on_terminal
 
 README = Path(__file__).resolve().parent.parent / "README.md"
 # What a ```console block shows went into a pipe, what a ```terminal block shows to a terminal.
+# A ```sh-session block needs a shell, where a ```console block is one command of dlcalc.
 _BLOCK = re.compile(
-    r"```(?P<where>console|terminal)\n\$ (?P<command>[^\n]*)\n(?P<output>.*?)```", re.DOTALL
+    r"```(?P<where>console|terminal|sh-session)\n\$ (?P<command>[^\n]*)\n(?P<output>.*?)```",
+    re.DOTALL,
 )
 
 
@@ -64,7 +66,7 @@ def seen(command: str) -> str:
 
 def output(where: str, command: str) -> str:
     """What is to stand below a command."""
-    return run(command) if where == "console" else seen(command)
+    return seen(command) if where == "terminal" else run(command)
 
 
 def main() -> None:

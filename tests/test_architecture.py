@@ -16,6 +16,7 @@ ROWS = [
     "notes",
     "concepts",
     "answers",
+    "schemas",
     "interop",
     "symbolic",
     "engine",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dlcalc.answers.verified import documented
 from dlcalc.errors import InputError
 from dlcalc.formulas.bootstrap import LEFT_OUT, MAX_EXACT, TAKEN, Drawing, estimate, short
 from dlcalc.numbers import vector, whole
@@ -231,10 +232,7 @@ class BootstrapResult(Result):
 
 def _with_findings(document: dict[str, object], findings: list[Finding]) -> dict[str, object]:
     if findings:
-        document["verification"] = {
-            "passed": all(f.passed for f in findings if f.counts),
-            **{f.name: {"passed": f.passed, **f.document} for f in findings},
-        }
+        document["verification"] = documented(findings)
     return document
 
 

@@ -10,6 +10,7 @@ from dlcalc.answers.array_text import DIGITS, ROOM, full, lines, literal, shown,
 from dlcalc.answers.forward_layers import TOLERANCE, Item, Laid, Mark
 from dlcalc.answers.forward_trace import documents, texts
 from dlcalc.answers.forward_weights import NAMED, Origin
+from dlcalc.answers.verified import documented
 from dlcalc.errors import ClaimError, InputError, abridged
 from dlcalc.formulas.layers.worked import Worked
 from dlcalc.layers.shape import sizes_text
@@ -175,12 +176,9 @@ class ForwardResult(Result):
             document["backward"] = _backward_document(self.extra.backward, self.read)
         findings = (*self._broken, *self.extra.findings)
         if findings or self.extra.left_out:
+            told = [f._replace(document={"found": f.sentence, **f.document}) for f in findings]
             document["verification"] = {
-                "passed": all(f.passed for f in findings if f.counts),
-                **{
-                    f.name: {"passed": f.passed, "found": f.sentence, **f.document}
-                    for f in findings
-                },
+                **documented(told),
                 "left_out": list(self.extra.left_out),
             }
         if self.notes:

@@ -7,6 +7,7 @@ from math import isfinite, isinf, isnan
 from typing import TYPE_CHECKING
 
 from dlcalc.answers.softmax import Cell, SoftmaxResult, worst
+from dlcalc.answers.verified import documented
 from dlcalc.formulas.ieee import FLOAT64, Format
 from dlcalc.formulas.softmax import METHODS
 from dlcalc.formulas.softmax_exact import LEAST
@@ -320,10 +321,7 @@ def document(result: SoftmaxResult) -> dict[str, object]:
             for each in result.breaches
         ]
     if result.findings:
-        found["verification"] = {
-            "passed": all(f.passed for f in result.findings if f.counts),
-            **{f.name: {"passed": f.passed, **f.document} for f in result.findings},
-        }
+        found["verification"] = documented(result.findings)
     return found
 
 

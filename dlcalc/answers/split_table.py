@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from dlcalc.answers.verified import documented
 from dlcalc.errors import abridged
 from dlcalc.formulas.split import part_sizes
 from dlcalc.result import Block, Row, written
@@ -207,10 +208,7 @@ def document(result: SplitResult) -> dict[str, object]:
             else None
         )
     if result.findings:
-        found["verification"] = {
-            "passed": all(f.passed for f in result.findings if f.counts),
-            **{f.name: {"passed": f.passed, **f.document} for f in result.findings},
-        }
+        found["verification"] = documented(result.findings)
     if result.notes:
         found["notes"] = list(result.notes)
     return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from dlcalc.answers.verified import documented
 from dlcalc.result import Block, Finding, Result, Row
 
 if TYPE_CHECKING:
@@ -119,10 +120,7 @@ class TrainResult(Result):
             "config": dict(self.config),
             "history": [self._epoch(each) for each in self.history],
             "final": self._final(),
-            "verification": {
-                "passed": all(f.passed for f in self.findings if f.counts),
-                **{f.name: {"passed": f.passed, **f.document} for f in self.findings},
-            },
+            "verification": documented(self.findings),
         }
         if self.divergence is not None:
             found = self.divergence._asdict()

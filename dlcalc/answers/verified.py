@@ -24,10 +24,19 @@ class VerifiedResult(Result):
 
     def verification(self) -> dict[str, object]:
         """The findings by name under ``verification``; nothing if there are none."""
-        if not self.findings:
-            return {}
-        found = {f.name: {"passed": f.passed, **f.document} for f in self.findings}
-        return {"verification": found}
+        return {"verification": documented(self.findings)} if self.findings else {}
+
+
+def documented(findings: Sequence[Finding]) -> dict[str, object]:
+    """Findings as JSON has them: whether all passed, and each under its name.
+
+    >>> documented([Finding("shares", True, "shares agree", {"error": 0.0})])
+    {'passed': True, 'shares': {'passed': True, 'error': 0.0}}
+    """
+    return {
+        "passed": all(finding.passed for finding in findings if finding.counts),
+        **{each.name: {"passed": each.passed, **each.document} for each in findings},
+    }
 
 
 def apart(error: float, bound: float, what: str = "difference") -> str:

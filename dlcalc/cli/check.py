@@ -13,13 +13,14 @@ from dlcalc.result import Result
 @command(
     "check",
     "dlcalc check pool-28-stride1-14",
-    "dlcalc check",
+    "dlcalc check --quick",
     "dlcalc check --full -j 2 --seed 3 --json",
     "dlcalc check notes.md",
     "dlcalc check notes.md --update",
     asserts=False,
 )
 @click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[CONCEPT or FILE.md]...")
+@click.option("--quick", is_flag=True, help="All claims that train nothing: the default.")
 @click.option("--full", is_flag=True, help="Also the claims that train nets or sample.")
 @click.option("-j", "--processes", type=click.IntRange(1, 64), help="How many run at once.")
 @click.option("--seed", type=int, default=0, help="Varies all experiments.", show_default=True)
@@ -36,6 +37,8 @@ def check(words: tuple[str, ...], **settings: Any) -> Result:
     shape 28 maxpool:2 == 14; in a block console behind $ dlcalc, with what is printed; or
     in a comment <!-- dlcalc: ... -->. No shell runs, no file is read or written by them.
     """
+    if settings.pop("quick") and (settings["full"] or words):
+        raise click.UsageError("--quick is for all claims that train nothing.")
     files = [word for word in words if "." in word or "/" in word or word == "-"]
     if not files:
         return _concepts(words, settings)

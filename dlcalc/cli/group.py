@@ -28,6 +28,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "forward": ("forward", "forward", "Numbers through layers, every intermediate shown."),
     "layers": ("vocabulary", "layers", "Every layer with its arguments."),
     "zoo": ("vocabulary", "zoo", "Every built-in net."),
+    "schema": ("vocabulary", "schema", "The form of a command's JSON, as JSON Schema."),
 }
 
 EXAMPLES = (

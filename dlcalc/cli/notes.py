@@ -7,15 +7,18 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from dlcalc.concepts.run import Limit
 from dlcalc.concepts.run import OutOfTime as Interrupted
-from dlcalc.concepts.run import limited
 from dlcalc.errors import InputError
 from dlcalc.files import closed, decode, read_bytes, write_whole
 from dlcalc.notes.check import OutOfTime, Run, Tools, check
 from dlcalc.notes.markdown import MAX_BYTES
 from dlcalc.notes.result import Notes, NotesResult, updated
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
 
 #: A claim may take so many seconds, and a file so many.
 EACH, ALL = 10.0, 600.0
@@ -50,25 +53,38 @@ def _run(words: Sequence[str]) -> Run:
     from dlcalc.cli.run import run
 
     try:
-        with _captured() as (output, errors), closed("notes"), limited(EACH):
+        with _captured() as (output, errors, both), closed("notes"), Limit(EACH):
             code = run(list(words))
             sys.stdout.flush()
             sys.stderr.flush()
     except Interrupted:
         raise OutOfTime from None
-    return Run(code, _text(output), _text(errors))
+    return Run(code, _text(output), _text(errors), _text(both))
+
+
+class _Copied(io.BytesIO):
+    """A stream whose bytes go to another one too."""
+
+    def __init__(self, other: io.BytesIO) -> None:
+        super().__init__()
+        self.other = other
+
+    def write(self, data: ReadableBuffer) -> int:
+        self.other.write(data)
+        return super().write(data)
 
 
 @contextmanager
-def _captured() -> Iterator[tuple[io.BytesIO, io.BytesIO]]:
-    """Streams that are no terminal, in the place of this process's own."""
+def _captured() -> Iterator[tuple[io.BytesIO, io.BytesIO, io.BytesIO]]:
+    """Streams that are no terminal in the place of this process's own, and both as one."""
     kept = sys.stdin, sys.stdout, sys.stderr
-    output, errors = io.BytesIO(), io.BytesIO()
+    both = io.BytesIO()
+    output, errors = _Copied(both), _Copied(both)
     sys.stdin = io.TextIOWrapper(io.BytesIO())
     sys.stdout = io.TextIOWrapper(output, encoding="utf-8", write_through=True)
     sys.stderr = io.TextIOWrapper(errors, encoding="utf-8", write_through=True)
     try:
-        yield output, errors
+        yield output, errors, both
     finally:
         for stream in (sys.stdout, sys.stderr):
             stream.detach()

@@ -1,4 +1,4 @@
-"""The commands ``dlcalc layers`` and ``dlcalc zoo``."""
+"""The commands ``dlcalc layers``, ``dlcalc zoo`` and ``dlcalc schema``."""
 
 from __future__ import annotations
 
@@ -21,3 +21,12 @@ def layers(name: str | None) -> Result:
 def zoo(name: str | None) -> Result:
     """Every built-in net, or one in the notation, to be saved and changed."""
     return vocabulary.zoo(name)
+
+
+@command("schema", "dlcalc schema", "dlcalc schema shape", "dlcalc schema params -q", asserts=False)
+@click.argument("name", required=False, metavar="[COMMAND]")
+def schema(name: str | None) -> Result:
+    """The form of a command's --json as a JSON Schema, or the commands that have one."""
+    from dlcalc.answers.schema import schema as answer
+
+    return answer(name)

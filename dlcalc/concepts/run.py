@@ -6,8 +6,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from dlcalc.concepts.catalogue import find
@@ -38,26 +37,48 @@ class OutOfTime(BaseException):
     """The budget is used up; no ``except Exception`` of a proof may swallow it."""
 
 
-@contextmanager
-def limited(seconds: float) -> Iterator[None]:
-    """Interrupt what runs inside after some seconds, where the system can."""
-    if (
-        not hasattr(signal, "setitimer")
-        or threading.current_thread() is not threading.main_thread()
-    ):
-        yield
-        return
+class Limit:
+    """Interrupts what runs inside after some seconds of processor time, where the system can.
 
-    def stop(number: int, frame: Any) -> None:
+    Processor time, for a machine that is busy with other work is no reason to give up; by
+    the clock it may take ten times as long. `over` stays true whatever became of the
+    interruption: an import or a bare ``except`` may turn it into something else.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds, self.over = seconds, False
+        #: The handlers, and what was left of the timers, of a limit around this one.
+        self._before: list[Any] = []
+        self._left: list[float] = []
+
+    def __enter__(self) -> Limit:
+        main = threading.current_thread() is threading.main_thread()
+        if main and hasattr(signal, "setitimer"):
+            self._before = [signal.signal(number, self._stop) for _, number in _CLOCKS]
+            for (clock, _), times in zip(_CLOCKS, (1, 10), strict=True):
+                self._left.append(signal.setitimer(clock, self.seconds * times)[0])
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._before:
+            for (clock, number), handler, left in zip(
+                _CLOCKS, self._before, self._left, strict=True
+            ):
+                signal.setitimer(clock, 0)
+                signal.signal(number, handler)
+                signal.setitimer(clock, left)
+
+    def _stop(self, number: int, frame: Any) -> None:
+        self.over = True
         raise OutOfTime
 
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+
+#: Processor time first, then the clock; a system without these timers has neither.
+_CLOCKS = (
+    ((signal.ITIMER_PROF, signal.SIGPROF), (signal.ITIMER_REAL, signal.SIGALRM))
+    if hasattr(signal, "setitimer")
+    else ()
+)
 
 
 def judge(slug: str, seed: int = 0, *, broken: str = "", scale: float = 1.0) -> Judgement:
@@ -69,15 +90,18 @@ def judge(slug: str, seed: int = 0, *, broken: str = "", scale: float = 1.0) -> 
     record = find(slug)
     proof = Proof(seed, broken)
     started = time.monotonic()
-    reason, verdict = "", ""
+    reason, verdict = "", UNDECIDED
+    limit = Limit(min(record.budget * scale, LONGEST))
     try:
-        with limited(min(record.budget * scale, LONGEST)):
+        with limit:
             record.proof(proof)
         verdict = proof.verdict
     except OutOfTime:
-        verdict, reason = UNDECIDED, f"it took longer than {record.budget * scale:g} s"
+        pass
     except Exception as error:
         verdict, reason = BROKEN, f"{type(error).__name__}: {error}"
+    if limit.over:
+        verdict, reason = UNDECIDED, f"it took longer than {limit.seconds:g} s"
     seconds = time.monotonic() - started
     return Judgement(slug, verdict, record.verdict, tuple(proof.evidence), seconds, reason)
 

@@ -21,6 +21,8 @@ class Run(NamedTuple):
     code: int
     output: str
     errors: str
+    #: Both streams as a terminal shows them, in the order of writing.
+    printed: str
 
 
 class Tools(NamedTuple):
@@ -172,11 +174,12 @@ def _transcript(claim: Written, tools: Tools) -> Verdict:
     """A command that prints what is shown below it; ... stands for anything."""
     assert claim.printed is not None
     run = tools.run(command(claim.text))
-    printed = run.errors + run.output
-    if _alike(claim.printed, printed):
+    if _alike(claim.printed, run.printed):
         return Verdict(claim.line, claim.text, OK)
-    why = _first_difference(claim.printed, printed)
-    return Verdict(claim.line, claim.text, WRONG, why=why, printed=printed)
+    if run.code == 2 and "which notes may not" in run.errors:
+        raise InputError(run.errors.splitlines()[0].removeprefix("dlcalc: "))
+    why = _first_difference(claim.printed, run.printed)
+    return Verdict(claim.line, claim.text, WRONG, why=why, printed=run.printed)
 
 
 def _alike(shown: str, printed: str) -> bool:

@@ -17,9 +17,9 @@ _NUMBER = re.compile(
     r"([+-]?(?:[0-9][0-9,]*\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?)([kKMGT%]?)"
 )
 _UNITS = {"": 0, "k": 3, "K": 3, "M": 6, "G": 9, "T": 12, "%": -2}
-#: Options with which a command would read or write files, and commands that are no claims.
-_FILES = {"--save", "--resume", "--plot", "--data", "--weights", "--svg", "-f", "--file"}
-_NO_CLAIMS = {"check", "export"}
+#: Options with which any command would read or write files, and commands that are no claims.
+_FILES = {"--save", "--resume", "--plot", "--data", "--svg", "-f", "--file"}
+_NO_CLAIMS = {"export"}
 
 
 class Sentence(NamedTuple):
@@ -90,12 +90,20 @@ def command(text: str) -> list[str]:
         raise InputError("the command is missing")
     if words[0] in _NO_CLAIMS:
         raise InputError(f"{words[0]} is no claim that can be checked")
+    if words[0] == "check" and not _names_claims(words[1:]):
+        raise InputError("check stands in notes with the names of one to three concepts")
     files = [word for word in words if word.partition("=")[0] in _FILES]
     if files:
         raise InputError(f"{files[0]} reads or writes a file, which notes may not")
     if "-" in words:
         raise InputError("- reads standard input, which notes have not")
     return words
+
+
+def _names_claims(words: list[str]) -> bool:
+    names = [word for word in words if not word.startswith("-")]
+    plain = {"-q", "--quiet", "--json"}
+    return 0 < len(names) <= 3 and set(words) <= {*names, *plain}
 
 
 def _wrt(words: list[str]) -> list[str]:

@@ -44,6 +44,55 @@ def test_over_its_budget_is_undecided_and_never_passed(
     assert judged.seconds < 5
 
 
+def test_processor_time_counts_and_not_how_busy_the_machine_is(
+    proving: Callable[[Callable[[Proof], None]], None],
+) -> None:
+    def waiting(proof: Proof) -> None:
+        time.sleep(0.5)
+        proof.equal("x", 1, 1)
+
+    def busy(proof: Proof) -> None:
+        end = time.process_time() + 30
+        while time.process_time() < end:
+            pass
+
+    proving(waiting)
+    assert run.judge(SLUGS[0]).verdict == HOLDS
+    proving(busy)
+    assert run.judge(SLUGS[0]).verdict == UNDECIDED
+
+
+def test_an_interruption_that_a_proof_turns_into_something_else_is_undecided(
+    proving: Callable[[Callable[[Proof], None]], None],
+) -> None:
+    def as_an_import(proof: Proof) -> None:
+        try:
+            time.sleep(30)
+        except BaseException:
+            raise ImportError("NumPy was not imported whole") from None
+
+    def swallowed(proof: Proof) -> None:
+        proof.equal("x", 1, 1)
+        try:
+            time.sleep(30)
+        except BaseException:
+            pass
+
+    for proof in (as_an_import, swallowed):
+        proving(proof)
+        judged = run.judge(SLUGS[0])
+        assert judged.verdict == UNDECIDED
+        assert "longer than 0.2 s" in judged.reason
+
+
+def test_a_limit_within_a_limit_leaves_the_outer_one_standing() -> None:
+    with pytest.raises(run.OutOfTime), run.Limit(0.1) as outer:
+        with run.Limit(5):
+            pass
+        time.sleep(30)
+    assert outer.over
+
+
 def test_what_a_proof_raises_counts_against_it(
     proving: Callable[[Callable[[Proof], None]], None],
 ) -> None:

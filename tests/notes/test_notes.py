@@ -111,6 +111,11 @@ def test_a_limit_is_told_with_its_room() -> None:
         "train-toy xor --save x.npz == 1",
         "train-toy --data /etc/passwd --target x == 1",
         "check pool-28-stride1-14 == 1",
+        "check -j 4 pool-28-stride1-14 == 1",
+        "check --full == 1",
+        "check notes.md == 1",
+        "step --weights secret.npz --grad 1 == 1",
+        "forward '[[1]]' maxpool:1 --weights secret.npz == 1",
         "rm -rf / == 3",
     ],
 )
@@ -186,6 +191,23 @@ def test_lines_are_those_of_the_file() -> None:
 def test_a_transcript(printed: str, right: bool) -> None:
     [verdict] = verdicts(f"```console\n$ dlcalc shape 28 maxpool:2\n{printed}```\n")
     assert (verdict.verdict == OK) is right
+
+
+@pytest.mark.parametrize(
+    ("line", "printed", "expected"),
+    [
+        ("shape 28 maxpool:2 -q --expect 15", "14\ndlcalc: expected 15, but it is 14.\n", OK),
+        ("shape 28 maxpool:2 -q --expect 15", "dlcalc: expected 15, but it is 14.\n14\n", WRONG),
+        ("step --weights 2 --grad 0.5 --lr 0.1 -q", "1.95\n", OK),
+        ("forward '[[1]]' maxpool:1 --weights secret.npz", "1\n", MALFORMED),
+        ("check pool-28-stride1-14 -q", "all 1 as in the catalogue\n", OK),
+        ("check pool-28-stride1-14 -q", "all 2 as in the catalogue\n", WRONG),
+        ("check --full", "...\n", MALFORMED),
+    ],
+)
+def test_a_transcript_holds_both_streams(line: str, printed: str, expected: str) -> None:
+    [verdict] = verdicts(f"```console\n$ dlcalc {line}\n{printed}```\n")
+    assert verdict.verdict == expected, verdict
 
 
 def test_fifty_claims_of_which_ten_are_wrong(tmp_path: Path) -> None:

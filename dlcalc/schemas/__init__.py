@@ -1,0 +1,1 @@
+"""The forms of all JSON answers, a module a command, as JSON Schema."""

@@ -1,0 +1,44 @@
+"""What the answers about nets share: a comparison of frameworks, a verification, a line."""
+
+from __future__ import annotations
+
+from dlcalc.schemas.form import NOTES, SHAPE, Schema, array, boolean, mapping, record, text
+
+LIKE = text("whose conventions: torch, keras, tf, onnx, onnx21 or caffe")
+
+VERIFICATION = record(
+    {
+        "passed": boolean("whether all checks passed"),
+        "checks": array(
+            record({"what": text(), "claimed": text(), "found": text(), "passed": boolean()}),
+            "what the algebra claimed and what the engine found",
+        ),
+        "left_out": array(text(), "what was not verified, and why"),
+    },
+    about="the net built in the engine and run on real arrays",
+)
+
+
+def comparison(answers: Schema) -> Schema:
+    """The answer under ``--compare``."""
+    return record(
+        {
+            "answers": mapping(answers, "the answer by framework"),
+            "refusals": mapping(text(), "the frameworks that refuse the net, and why"),
+            "partings": array(
+                record(
+                    {
+                        "layer": text(),
+                        "input": SHAPE,
+                        "groups": array(
+                            record({"like": array(text()), "answer": text(), "why": text()}),
+                            "the frameworks that agree, what they answer, and by which formula",
+                        ),
+                    }
+                ),
+                "the layers of which frameworks make different things",
+            ),
+            "notes": NOTES,
+        },
+        about="under --compare",
+    )
