@@ -25,7 +25,7 @@ def trained_layers(line: str) -> int:
     "dnn-hidden-depth-definition",
     title="A network is called deep from two hidden layers on",
     chinese="深度神经网络 DNN 定义",
-    terms=("DNN", "隐藏层数", "深度网络"),
+    terms=("DNN", "隐藏层数", "深度网络", "人工神经网络"),
     tier=2,
     sources=[("000", "neural networks"), ("002", "deep neural networks")],
     statement="""One of the notes calls a network deep with more than one hidden layer, another

@@ -21,7 +21,7 @@ NAMED = ("sigmoid", "tanh", "relu", "leaky_relu", "elu")
     "explosion-derivative-above-one",
     title="Gradients explode through large weights, not through steep activations",
     chinese="激活函数导数绝对值大于 1 则梯度爆炸",
-    terms=("梯度爆炸的原因", "exploding gradient", "导数大于 1"),
+    terms=("梯度爆炸的原因", "exploding gradient", "导数大于 1", "导数绝对值大于 1"),
     tier=2,
     sources=[("001", "back-propagation")],
     statement="""Printed: gradients explode where the slope of the activation is above 1. No

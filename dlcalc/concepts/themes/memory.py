@@ -109,6 +109,7 @@ def reach(random: np.random.Generator, steps: int, scale: float) -> float:
     statement_chinese="""末状态对早期输入的导数是逐步连乘的积。循环权重范数小于 1 时按指数衰减；
         权重较大时不一定衰减，甚至会增大。""",
     verdict=CONDITIONS,
+    contradicts=["rnn-has-memory"],
     conditions="The norm of W is below 1; with W = 2 the first input still counts after 48 steps.",
     formula="prod(W*(1 - s_k**2) for k in steps)",
     commands=["dlcalc forward 1,0,0,0,0,0 rnn:1,bias=no --set rnn1.weight_hh_l0=0.5 --trace"],
@@ -164,13 +165,14 @@ def recalled(
     "rnn-has-memory",
     title="A recurrent network remembers",
     chinese="记忆能力",
-    terms=("RNN 记忆", "循环神经网络", "反馈神经网络"),
+    terms=("RNN 记忆", "循环神经网络", "反馈神经网络", "前馈神经网络"),
     sources=[("000", "RNN"), ("001", "RNN"), ("004", "RNN")],
     statement="""The state depends on the state before it, so a recurrent network can answer with
         the input of a step ago. A net that sees the newest input alone only guesses.""",
     statement_chinese="""当前状态依赖上一时刻的状态，所以循环网络能答出上一步的输入；
         只看当前输入的网络只能靠猜。""",
     verdict=HOLDS,
+    contradicts=["rnn-memory-decays"],
     formula="y[t] == x[t - 1]",
     commands=["dlcalc train-toy echo:1 rnn:8 dense:4 --epochs 3"],
     trained=True,

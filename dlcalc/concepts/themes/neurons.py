@@ -24,7 +24,7 @@ def inner(w: list[float], x: list[float]) -> float:
     "neuron-affine-activation",
     title="A neuron is an activation of a weighted sum and a bias",
     chinese="神经元 / 单层感知器",
-    terms=("神经元模型", "感知器", "偏置 吸收"),
+    terms=("神经元模型", "感知器", "偏置 吸收", "感知机"),
     sources=[("000", "neural networks"), ("003", "neuron"), ("001", "neural networks")],
     statement="""A neuron puts out f(w.x + b). The bias can be taken for the weight of one more
         input that is always 1: with x' = (x, 1) and w' = (w, b), f(w'.x') is the same.""",

@@ -68,6 +68,7 @@ def mean_slope(deep: Stack, name: str, layer: int) -> float:
         0.25^20 = 9e-13。
         用通常的初始权值，20 层网络的第一层只得到末层约 2e-12 的梯度，几乎学不动。""",
     verdict=HOLDS,
+    contradicts=["vanishing-hits-last-layers"],
     formula="0.25**layers",
     commands=[
         "dlcalc activation sigmoid --depth 20",
@@ -90,7 +91,7 @@ def sigmoid_depth_vanishing(proof: Proof) -> None:
     "vanishing-derivative-below-one",
     title="Slopes below 1 make gradients vanish, unless weights outweigh them",
     chinese="激活函数导数绝对值小于 1 则梯度消失",
-    terms=("导数小于 1", "梯度消失的原因"),
+    terms=("导数小于 1", "梯度消失的原因", "导数绝对值小于 1"),
     sources=[("001", "back-propagation"), ("000", "vanishing gradient")],
     statement="""Each layer multiplies a gradient by the slope of its activation and by its
         weights; it vanishes where the product stays below 1. The slope alone does not decide:
@@ -130,7 +131,7 @@ def vanishing_derivative_below_one(proof: Proof) -> None:
     "relu-mitigates-vanishing",
     title="ReLU keeps a gradient alive in depth, with the right weights",
     chinese="使用 ReLU 缓解梯度消失",
-    terms=("relu 梯度消失", "He 初始化"),
+    terms=("relu 梯度消失", "He 初始化", "使用 ReLU 作为激活函数"),
     sources=[
         ("000", "vanishing gradient"),
         ("001", "activation functions"),
@@ -354,7 +355,6 @@ def saturation_drift_with_depth(proof: Proof) -> None:
     chinese="最后几层梯度越来越小",
     terms=("前面几层", "梯度消失 哪几层", "靠近输入的层"),
     sources=[("004", "batch normalisation")],
-    contradicts=["sigmoid-depth-vanishing"],
     statement="""Printed: in back-propagation the gradients of the last layers become ever smaller.
         A gradient starts at the loss and shrinks on its way to the input, so the first layers
         have the smallest: in a sigmoid net they fall at each of 20 layers. Only layers reached
@@ -363,6 +363,7 @@ def saturation_drift_with_depth(proof: Proof) -> None:
         向输入方向逐层缩小，最小的是最前面几层：20 层 sigmoid 网络逐层递减。
         除非“最后”指反向传播最后到达的层。""",
     verdict=ERRATUM,
+    contradicts=["sigmoid-depth-vanishing"],
     formula="slope*(weights.T @ gradient)",
     commands=["dlcalc forward 0.5 '4*[dense:1 sigmoid]' --backward sum --seed 1"],
 )
