@@ -173,6 +173,7 @@ def tanh_sigmoid_relation(proof: Proof) -> None:
         应是阶跃函数，即 (1 + sgn(x))/2（0 处除外）。用 sgn 训练损失也可能下降，
         只有梯度检验才能发现。""",
     verdict=ERRATUM,
+    contradicts=["relu-gates-on-input-sign"],
     formula="(1 + sgn(x))/2",
     commands=["dlcalc activation relu --at -2,0,3", "dlcalc grad 'relu(x)' --at x=-2"],
 )
@@ -231,6 +232,7 @@ def relu_gradient_constant(proof: Proof) -> None:
     statement_chinese="""原文说输出 > 0 时导数为 1，输出 < 0 时导数为 0。ReLU 的输出从不小于 0，
         应看输入的符号；输入为 0 时导数不存在，各框架取 0。""",
     verdict=ERRATUM,
+    contradicts=["relu-derivative-sgn"],
     formula="1 if x > 0 else 0",
     commands=["dlcalc activation relu --at -2,0,3", "dlcalc grad 'relu(x)' --at x=0"],
 )

@@ -133,7 +133,7 @@ def inception(
     "googlenet-inception-params",
     title="GoogLeNet: inception modules with 1x1 reductions",
     chinese="GoogLeNet 的 Inception 模块",
-    terms=("GoogLeNet inception", "GoogLeNet"),
+    terms=("GoogLeNet inception", "GoogLeNet", "inception 网络", "64+128+32+32=256"),
     sources=[("000", "classic CNNs")],
     statement="""Inception module 3a puts 1x1, 3x3, 5x5 and pooling side by side: 64 + 128 + 32 +
         32 = 256 channels from 163,696 parameters, 387,296 without the 1x1 reductions. The net

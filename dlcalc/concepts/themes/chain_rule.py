@@ -120,6 +120,7 @@ def hidden_neuron_input_mislabelled(proof: Proof) -> None:
     statement_chinese="""输出层权值的梯度等于 (a - y)、a(1 - a) 与该权值所乘的隐藏单元输出三者之积，
         即误差、sigmoid 的斜率和输入；偏置的梯度没有最后一个因子。""",
     verdict=HOLDS,
+    contradicts=["chain-rule-superscripts", "mse-missing-square"],
     formula="(a3 - y)*a3*(1 - a3)*a2",
     commands=["dlcalc grad --net 2-2-2 --wrt 'w[3,1,1]' --at notes"],
 )
@@ -188,6 +189,7 @@ def chain_rule_hidden_weights(proof: Proof) -> None:
         应为 w3 与 w2：标为 w2 的公式等于 0.0822，
         那是对 w[3,1,1] 的导数，对 w[2,1,1] 的是 0.000668。""",
     verdict=ERRATUM,
+    contradicts=["chain-rule-output-weights"],
     formula="(a3 - y)*a3*(1 - a3)*a2",
     commands=[
         "dlcalc grad --net 2-2-2 --wrt 'w[3,1,1]' --at notes",

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         numbers it has 7 + 3 - 1 = 9.""",
     statement_chinese="x 与 h 的卷积为 y(n) = Σ x(i)h(n-i)；长为 7 与 3 时结果长 7 + 3 - 1 = 9。",
     verdict=HOLDS,
+    contradicts=["conv-is-cross-correlation"],
     formula="sum(x[i]*h[n - i] for i in range(len(x)) if 0 <= n - i < len(h))",
     commands=[
         "dlcalc forward 1,2,3 1x3 conv:1,k2,p1,bias=no --set conv1.weight=1,10 --flip",
@@ -64,6 +65,7 @@ def convolution_definition(proof: Proof) -> None:
     statement_chinese="""卷积层不翻转核而直接相乘求和，实为互相关；把核翻转 180 度后即与卷积相等。
         核由学习得到，翻转与否无妨。""",
     verdict=CONDITIONS,
+    contradicts=["convolution-definition"],
     conditions="""The kernel is turned by 180 degrees, or is the same when turned. Else the two
         differ.""",
     formula="correlate(x, k) == convolve(x, rot180(k))",
@@ -219,6 +221,7 @@ def _convolved(first: Array, second: Array) -> Array:
         特征随之平移；
         其后接全局池化才完全不变。""",
     verdict=ERRATUM,
+    contradicts=["pooling-translation-invariance"],
     formula="conv(shift(x)) == shift(conv(x))",
     commands=["dlcalc forward 0,0,1,0,0,0 1x6 conv:1,k3,p1 globalmaxpool"],
 )
@@ -301,7 +304,7 @@ def transposed_convolution_inverse(proof: Proof) -> None:
     "s2-subsampling-layer",
     title="The stages C1, S2, C3, S4 of the first convolutional nets",
     chinese="C1、S2、C3、S4 下采样层",
-    terms=("C1 S2 C3 S4", "四个像素求和加权", "下采样"),
+    terms=("C1 S2 C3 S4", "四个像素求和加权", "下采样", "子采样"),
     tier=2,
     sources=[("002", "CNN")],
     statement="""A subsampling unit sums four pixels, multiplies by a trained coefficient, adds a

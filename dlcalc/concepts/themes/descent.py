@@ -153,7 +153,7 @@ def monotone_descent_implies_minimum(proof: Proof) -> None:
     "convex-local-is-global",
     title="Convex: every way down ends at the same lowest value",
     chinese="凸函数",
-    terms=("凸优化", "全局最优", "条件数"),
+    terms=("凸优化", "全局最优", "条件数", "全局最小"),
     sources=[("001", "gradient descent")],
     statement="""For a convex objective a local minimum is the global one, and descent with a rate
         below 2/L finds it from everywhere; a function that is not convex has starts that end
@@ -188,7 +188,7 @@ def convex_local_is_global(proof: Proof) -> None:
     "local-minima-multistart",
     title="Several minima: start from several points",
     chinese="多个随机起点",
-    terms=("局部最优", "随机重启", "多起点"),
+    terms=("局部最优", "随机重启", "多起点", "局部最小"),
     sources=[("001", "gradient descent")],
     statement="""With several local minima descent ends in the one whose basin it starts in, so
         one starts from several random points and keeps the best: with a chance p for one

@@ -106,6 +106,7 @@ def lstm_path_sum(proof: Proof) -> None:
     statement_chinese="""直接路径不会放大，但经过 h 的路径可以：在原点附近每步乘以 σ(b_f)+u/4，
         u=16 时为 4.5，20 步后梯度放大超过一万亿倍。""",
     verdict=HOLDS,
+    contradicts=["gated-rnn-solves-explosion"],
     formula="0.5*(0.5 + u/4)**(steps - 1)",
     commands=["dlcalc forward 0,0,0 lstm:1 --set lstm1.c0_l0=0.001 --trace"],
 )
@@ -163,6 +164,7 @@ def lstm_explodes_less(proof: Proof) -> None:
     statement_chinese="""原文说门控 RNN 主要解决梯度消失或爆炸。开着的门只缓解消失；
         经过 h 的梯度每步仍可放大 4.5 倍，爆炸要靠梯度裁剪。""",
     verdict=ERRATUM,
+    contradicts=["lstm-may-explode"],
     formula="g*min(1, bound/norm)",
     commands=["dlcalc step --weights 0 --grad 11390 --lr 1 --clip-norm 1"],
 )

@@ -178,6 +178,7 @@ def gru_weights(r: float, z: float, n: float) -> dict[str, Any]:
     statement_chinese="""GRU 把遗忘门与输入门合并为更新门：旧状态与候选的系数之和为 1，
         新状态总在两者之间；另一个是重置门。""",
     verdict=HOLDS,
+    contradicts=["gru-update-gate-direction"],
     formula="z + (1 - z) == 1",
     commands=["dlcalc forward 1,-1 gru:1 --trace"],
 )
@@ -205,6 +206,7 @@ def gru_two_gates_coupled(proof: Proof) -> None:
     statement_chinese="""原文说 z 越大带入的过去信息越多，公式却是 (1-z)·h + z·候选，正好相反。
         文字对应 z·h + (1-z)·候选（PyTorch 与 Keras 的写法）；把更新门权值变号，两者就互换。""",
     verdict=ERRATUM,
+    contradicts=["gru-two-gates-coupled"],
     formula="z*h + (1 - z)*n",
     commands=["dlcalc forward 1 gru:1 --trace"],
 )

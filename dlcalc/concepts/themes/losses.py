@@ -52,6 +52,7 @@ def apart(first: Sequence[float], second: Sequence[float]) -> float:
         两类时即 logit 之差的 sigmoid；
         p_i 对 z_j 的导数在 i = j 时为 p_i(1 - p_i)，否则为 -p_i p_j。""",
     verdict=HOLDS,
+    contradicts=["softmax-index-typo"],
     formula="exp(z[j])/sum(exp(z[k]) for k in range(len(z)))",
     commands=["dlcalc softmax 1,2,3 --jacobian --verify"],
 )
@@ -92,6 +93,7 @@ def softmax_sums_to_one(proof: Proof) -> None:
     statement_chinese="""原文写成 e^i / sum e^j，把下标当成了指数，于是对任何输入都得到
         (0.090, 0.245, 0.665)。指数应是 logit：e^(z_i)；三个相等的 logit 各得 1/3。""",
     verdict=ERRATUM,
+    contradicts=["softmax-sums-to-one"],
     formula="exp(z[i])/sum(exp(z[j]) for j in range(len(z)))",
     commands=["dlcalc softmax 0,0,0", "dlcalc softmax 1,2,3"],
 )
@@ -183,6 +185,7 @@ def softmax_underflow_epsilon(proof: Proof) -> None:
         应为 1/2 sum((y - y')^2)，再除以 n 才是均值。
         y = (1,0)、y' = (0,1) 时前者得 0，后者得 1。""",
     verdict=ERRATUM,
+    contradicts=["chain-rule-output-weights"],
     formula="sum((y - x)**2 for y, x in zip(target, prediction))/2",
     commands=["dlcalc loss mse --half --target 1,0 --prediction 0,1 --reduction sum"],
 )

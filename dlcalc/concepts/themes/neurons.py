@@ -24,7 +24,7 @@ def inner(w: list[float], x: list[float]) -> float:
     "neuron-affine-activation",
     title="A neuron is an activation of a weighted sum and a bias",
     chinese="神经元 / 单层感知器",
-    terms=("神经元模型", "感知器", "偏置 吸收"),
+    terms=("神经元模型", "感知器", "偏置 吸收", "感知机"),
     sources=[("000", "neural networks"), ("003", "neuron"), ("001", "neural networks")],
     statement="""A neuron puts out f(w.x + b). The bias can be taken for the weight of one more
         input that is always 1: with x' = (x, 1) and w' = (w, b), f(w'.x') is the same.""",
@@ -163,6 +163,69 @@ def layer_matrix_shapes(proof: Proof) -> None:
     for f, h in ((3, 4), (784, 100), (100, 10)):
         proof.equal(f"parameters {f} to {h}", f * h + biases * h, params(f"{f} dense:{h}").value)
     proof.equal("784-100-10", 79510, params("784 dense:100 dense:10").value)
+
+
+#: The notes' listing of a layer, in our own names, and mended.
+LISTING = """
+product = matmul(X, W)
+B = ones(H)
+A = sigmoid(Z)
+"""
+MENDED = LISTING.replace("A =", "Z = product + B\nA =")
+
+
+def never_given(code: str, known: set[str]) -> list[str]:
+    """The names that a listing reads before any line of it gives them; nothing of it runs."""
+    import ast
+
+    given, missing = set(known), []
+    for statement in ast.parse(code).body:
+        names = [node for node in ast.walk(statement) if isinstance(node, ast.Name)]
+        reads = [name.id for name in names if isinstance(name.ctx, ast.Load)]
+        missing += [name for name in reads if name not in given]
+        given |= {name.id for name in names if isinstance(name.ctx, ast.Store)}
+    return missing
+
+
+@claim(
+    "layer-code-omits-bias-add",
+    title="A layer's code must form Z = XW + B before the activation",
+    chinese="示例代码缺少 Z = XW + B",
+    terms=("TensorFlow 全连接层代码", "未定义 Z", "缺少偏置相加"),
+    tier=2,
+    sources=[("001", "neural networks, code")],
+    statement="""Printed: a listing that multiplies X by W, declares B, and applies the sigmoid to a
+        Z that nothing has defined: it stops with a NameError. The line Z = matmul(X, W) + B is
+        missing. The product alone will not do: with B of ones, as declared, every sum would be
+        too small by 1.""",
+    statement_chinese="""原文代码计算了 XW、声明了 B，却对未定义的 Z 使用 sigmoid，
+        运行即报 NameError。缺少的一行是 Z = matmul(X, W) + B。只用 XW 也不对：
+        B 全为 1，每个加权和都会少 1。""",
+    verdict=ERRATUM,
+    formula="Z = X @ W + B; A = sigmoid(Z)",
+    commands=[
+        "dlcalc forward 1,2 dense:2 sigmoid --set dense1.weight='[[0.5,-1],[2,0.25]]'"
+        " --set dense1.bias=1",
+        "dlcalc params 2 dense:2",
+    ],
+)
+def layer_code_omits_bias_add(proof: Proof) -> None:
+    listing = proof.subject("the listing", LISTING, MENDED)
+    known = {"X", "W", "H", "matmul", "ones", "sigmoid"}
+    missing = never_given(listing, known)
+    proof.fails("every name that it reads is given", not missing, ", ".join(missing) or "none")
+    proof.equal("names that the mended listing lacks", [], never_given(MENDED, known), RIGHT)
+    x = [float(v) for v in proof.random().normal(size=3)]
+    rows = proof.random(1).normal(size=(2, 3)).tolist()
+    tensors = {"dense1.weight": rows, "dense1.bias": [1.0, 1.0]}
+    sums, engine = ran("3 dense:2", x, tensors), ran("3 dense:2 sigmoid", x, tensors)
+    for j, row in enumerate(rows):
+        proof.differs(f"sum {j} without B", inner(row, x), float(sums[j]), 0.5)
+        proof.near(
+            f"it is off by the 1 of B, unit {j}", 1, float(sums[j]) - inner(row, x), 1e-12, RIGHT
+        )
+        closed = 1 / (1 + exp(-inner(row, x) - 1))
+        proof.near(f"sigmoid(x.w + B), unit {j}", closed, float(engine[j]), 1e-12, RIGHT)
 
 
 @claim(

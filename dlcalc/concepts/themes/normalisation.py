@@ -233,7 +233,7 @@ def bn_statistics_axes(proof: Proof) -> None:
     "zscore-sample-std",
     title="The z-score with n - 1 has a sample deviation of 1",
     chinese="z-score 标准化",
-    terms=("zscore", "样本标准差", "n-1"),
+    terms=("zscore", "样本标准差", "n-1", "特征标准化"),
     sources=[("004", "feature scaling")],
     statement="""(x - mean)/s, with s over n - 1, has mean 0 and sample deviation 1. Over n, which
         is NumPy's default, the deviation of the same numbers is sqrt((n - 1)/n).""",

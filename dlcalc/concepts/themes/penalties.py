@@ -34,6 +34,7 @@ def slope(function: Callable[[float], float], at: float, width: float = 1e-6) ->
     statement_chinese="""L1 在损失上加 λ/n·Σ|w|，L2 加 λ/(2n)·Σw²；梯度分别为 λ/n·sgn(w) 与 λ/n·w。
         原文用了三种系数（λ、λ/n、λ/2n），比较强度前要先换算。""",
     verdict=HOLDS,
+    contradicts=["l1-step-formula"],
     formula="lam/n*abs(w), lam/(2*n)*w**2",
     commands=[
         "dlcalc step --weights 2,-1.5 --lr 0.1 --l1 1 --n 10",
@@ -106,6 +107,7 @@ def _signs(after: Sequence[float]) -> tuple[int, ...]:
     statement_chinese="""L1 的更新为 w - ηλ/n·sgn(w) - η·∂E/∂w，sgn 取 1、0、-1：
         正权值减小，负权值增大，幅度都是 ηλ/n，与权值大小无关；0 不动。""",
     verdict=HOLDS,
+    contradicts=["l1-l2-penalty-definitions"],
     formula="w - eta*lam/n*((w > 0) - (w < 0)) - eta*g",
     commands=["dlcalc step --weights 2,-1.5,0.03,-0.02 --lr 0.1 --l1 1 --n 10 --verify"],
 )

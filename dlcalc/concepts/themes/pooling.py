@@ -161,6 +161,7 @@ def pooling_reduces_parameters(proof: Proof) -> None:
     statement_chinese="""最大值仍在窗口内的小平移不改变池化结果，但取决于对齐：
         随机图平移一个像素时，只有约 1/3 的 2x2 窗口不变；全局池化才完全不变。""",
     verdict=CONDITIONS,
+    contradicts=["conv-spatial-invariance"],
     conditions="The shift leaves the maximum in its window, or pooling is global.",
     formula="pool(shift(x)) == pool(x)",
     commands=[

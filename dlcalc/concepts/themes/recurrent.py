@@ -118,7 +118,7 @@ def _echo(u: float) -> float:
     "rnn-weight-sharing-variable-length",
     title="One set of weights for every step, so any length fits",
     chinese="共用权重 / 不定长输入",
-    terms=("参数共享", "变长序列", "权值共享"),
+    terms=("参数共享", "变长序列", "权值共享", "多对一 RNN"),
     sources=[("000", "RNN"), ("004", "RNN")],
     tier=2,
     statement="""U, W and V are the same at each step, so a recurrent network takes sequences of any

@@ -99,7 +99,7 @@ def conv_size_round_up(proof: Proof) -> None:
     "valid-divides-by-two",
     title="VALID divides by the stride, not by 2",
     chinese="VALID 填充应除以步幅",
-    terms=("Padding=Valid", "(I-K)/2+1"),
+    terms=("Padding=Valid", "(I-K)/2+1", "(I-K)/S+1"),
     sources=[("000", "convolution parameters")],
     statement="""Printed: VALID makes (I - K)/2 + 1. The divisor is the stride S, so it is
         floor((I - K)/S) + 1; 2 is right at stride 2 only, and the figure has stride 1.""",
@@ -157,13 +157,14 @@ def same_keeps_shape(proof: Proof) -> None:
     "pool-output-size",
     title="The output size of a pooling",
     chinese="池化尺寸公式",
-    terms=("池化输出尺寸", "(conv1-k_p)/s_p+1"),
+    terms=("池化输出尺寸", "(conv1-k_p)/s_p+1", "Caffe 向上取整"),
     sources=[("004", "feature-map size")],
     statement="""A window of k with stride s turns h into (h - k)/s + 1, rounded down: the rule of
         convolution without padding. Caffe rounds pooling up.""",
     statement_chinese="""窗口 k、步幅 s 的池化把 h 变为 (h - k)/s + 1，向下取整，
         与不填充的卷积同理；Caffe 的池化向上取整。""",
     verdict=HOLDS,
+    contradicts=["pool-28-stride1-14"],
     formula="(h - k)//s + 1",
     commands=["dlcalc shape 28 maxpool:3,s2 --compare"],
 )
@@ -235,7 +236,7 @@ def conv_5x5x3_filter(proof: Proof) -> None:
     "conv-32-5-28",
     title="A 5x5 kernel turns 32 into 28",
     chinese="卷积尺寸 32 → 28",
-    terms=("(32-5)/1+1", "卷积输出尺寸"),
+    terms=("(32-5)/1+1", "卷积输出尺寸", "32x32 卷积 5x5"),
     sources=[("004", "convolution example")],
     statement="A 5x5 kernel with stride 1 and no padding fits into 28 places along 32 pixels.",
     statement_chinese="5x5 的卷积核以步幅 1、不填充滑过 32 个像素，共有 28 个位置。",
@@ -260,6 +261,7 @@ def conv_32_5_28(proof: Proof) -> None:
     statement_chinese="""原文说 2x2、步幅 1 的池化把 28 变成 14；
         其公式除以 2，即步幅 2 才得 14，步幅 1 得 27。""",
     verdict=ERRATUM,
+    contradicts=["pool-output-size"],
     formula="(28 - 2)//2 + 1 == 14",
     commands=["dlcalc shape 28 maxpool:2,s2 --verify", "dlcalc shape 28 maxpool:2,s1 --verify"],
 )
