@@ -924,7 +924,7 @@ CLAIMS: dict[str, Entry] = {
         2,
         ('002', '004'),
         'holds with conditions',
-        ('norm',),
+        ('train-toy',),
         True,
     ),
     'residual-prevents-overfitting': Entry(
@@ -1056,7 +1056,7 @@ CLAIMS: dict[str, Entry] = {
         1,
         ('002', '003'),
         'holds with conditions',
-        ('softmax',),
+        ('forward',),
         False,
     ),
     'bn-zero-mean-unit-variance': Entry(

@@ -44,7 +44,7 @@ def data_augmentation_reduces_overfitting(proof: Proof) -> None:
     net = "dense:64 relu dense:2"
     count = proof.subject("the larger number of examples", 400, 80)
     spread = proof.subject("the noise on the inputs", 0.3, 0.0)
-    better, lower, noisy = [], [], []
+    better, lower, noisy, righter = [], [], [], []
     for each in trials(proof.seed, 14, 400):
         few = each.fewer(80)
         plain, more = few.fit(net, 250), each.fewer(count).fit(net, 250)
@@ -55,9 +55,11 @@ def data_augmentation_reduces_overfitting(proof: Proof) -> None:
         better.append(each.accuracy(more) - each.accuracy(plain))
         lower.append(each.loss(more) - each.loss(plain))
         noisy.append(each.loss(jittered) - each.loss(plain))
+        righter.append(each.accuracy(jittered) - each.accuracy(plain))
     proof.at_least("accuracy of 400 examples less 80", 0.02, mean(better), values=better)
     proof.at_most("test loss of 400 less 80", -0.4, mean(lower), values=lower)
     proof.at_most("test loss of 80 with noise less without", -0.2, mean(noisy), values=noisy)
+    proof.at_most("accuracy that the noise gains", 0.04, mean(righter), values=righter)
 
 
 @claim(
@@ -74,7 +76,10 @@ def data_augmentation_reduces_overfitting(proof: Proof) -> None:
         把 x² 作为第二个特征，三个样本起误差即为 0。""",
     verdict=ERRATUM,
     formula="1/5 - (1/3)**2 == 4/45",
-    commands=["dlcalc train-toy line dense:1", "dlcalc train-toy sine dense:1"],
+    commands=[
+        "dlcalc train-toy sine dense:1 --samples 100",
+        "dlcalc train-toy sine dense:1 --samples 5000",
+    ],
 )
 def underfitting_more_data(proof: Proof) -> None:
     powers = proof.subject("the features that under-fit", 1, 2)
@@ -193,7 +198,7 @@ def growth(proof: Proof, draw: Task) -> list[list[tuple[float, float]]]:
     conditions="""The generative model has many parameters, or a density without a form. With few
         and a right form it needs less data than the discriminative model.""",
     formula="2*(d + d*(d + 1)//2)",
-    commands=["dlcalc train-toy blobs dense:2"],
+    commands=["dlcalc train-toy blobs:2 dense:2"],
     trained=True,
 )
 def generative_needs_more_data(proof: Proof) -> None:

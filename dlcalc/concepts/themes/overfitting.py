@@ -24,7 +24,10 @@ from dlcalc.concepts.proof import INSIDE, OUTSIDE, Proof
         继续训练，训练损失趋于 0，测试损失反而上升。""",
     verdict=HOLDS,
     formula="test loss - training loss",
-    commands=["dlcalc train-toy noisy-labels dense:64 relu dense:2 --epochs 100"],
+    commands=[
+        "dlcalc train-toy noisy-labels dense:64 relu dense:64 relu dense:2 --samples 200"
+        " --epochs 300"
+    ],
     trained=True,
 )
 def overfitting_gap(proof: Proof) -> None:
@@ -59,7 +62,10 @@ def overfitting_gap(proof: Proof) -> None:
         最佳时刻的测试误差不到训练 800 步之后的一半。""",
     verdict=HOLDS,
     formula="log(error at the end/error at the best)",
-    commands=["dlcalc train-toy sine --samples 40 --noise 0.3 --early-stopping 20"],
+    commands=[
+        "dlcalc train-toy sine --samples 40 --noise 0.3 --early-stopping 20",
+        "dlcalc train-toy sine --samples 40 --noise 0.3",
+    ],
     trained=True,
 )
 def early_stopping(proof: Proof) -> None:
@@ -112,7 +118,10 @@ def early_stopping(proof: Proof) -> None:
     conditions="""Small batches, drawn afresh, in a net that over-fits. Not with all the data in one
         batch.""",
     formula="(x - mean)/sqrt(var + eps)",
-    commands=["dlcalc norm batch '[[1,2],[3,4],[5,9]]'"],
+    commands=[
+        "dlcalc train-toy noisy-labels dense:64 bn relu dense:2 --samples 200 --batch 16",
+        "dlcalc train-toy noisy-labels dense:64 relu dense:2 --samples 200 --batch 16",
+    ],
     trained=True,
 )
 def bn_regularises(proof: Proof) -> None:

@@ -63,8 +63,8 @@ def minibatch_training_better(proof: Proof) -> None:
         tanh layers and shallow nets gain nothing.""",
     formula="steps without/steps with",
     commands=[
-        "dlcalc train-toy spirals 3*[dense:32 sigmoid] dense:2 --epochs 60",
-        "dlcalc train-toy spirals 3*[dense:32 bn sigmoid] dense:2 --epochs 60",
+        "dlcalc train-toy spirals '3*[dense:32 sigmoid]' dense:2 --epochs 60",
+        "dlcalc train-toy spirals '3*[dense:32 bn sigmoid]' dense:2 --epochs 60",
     ],
     trained=True,
 )
