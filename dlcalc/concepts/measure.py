@@ -53,11 +53,12 @@ def ran(line: str, x: object, tensors: Mapping[str, object] | None = None) -> Ar
 
 
 def trial(line: str, random: Generator, batch: int) -> Program:
-    """A net in training with weights, a batch and a cotangent drawn at random."""
+    """A net in training with weights, a batch and a cotangent drawn at random, as masks are."""
     from dlcalc.engine.program import Program
 
     start, net = load_line(line)
-    program = Program(net, cast("tuple[int, ...]", start.sizes), batch=batch, training=True)
+    sizes = cast("tuple[int, ...]", start.sizes)
+    program = Program(net, sizes, batch=batch, training=True, generator=random)
     for array in (program.parameters, program.input.data, program.output.cotangent):
         if array is not None:
             array[...] = random.normal(size=array.shape)
@@ -69,6 +70,15 @@ def number(value: object) -> float:
     if not isinstance(value, int | float):
         raise AssertionError(value)
     return float(value)
+
+
+def mean(values: Sequence[float]) -> float:
+    """The mean over trials.
+
+    >>> mean([1.0, 2.0])
+    1.5
+    """
+    return sum(values) / len(values)
 
 
 def difference(f: Callable[[float], float], x: float, step: float = 1e-5) -> float:

@@ -24,3 +24,15 @@ def test_a_shape_is_none_where_calculator_and_engine_part(monkeypatch: pytest.Mo
     monkeypatch.setattr(measure, "shape", lambda *words, **settings: parted)
     with pytest.raises(AssertionError, match="the engine makes 27"):
         measure.made("28 maxpool:2,s1")
+
+
+def test_masks_of_a_trial_hang_on_its_generator() -> None:
+    import numpy as np
+
+    found = []
+    for seed in (0, 1, 1):
+        program = measure.trial("64 dropout:0.5", np.random.default_rng(seed), batch=1)
+        program.input.data[...] = 1
+        found.append(program.forward().tolist())
+    assert found[0] != found[1] and found[1] == found[2]
+    assert {0.0, 2.0} == set(found[0][0])

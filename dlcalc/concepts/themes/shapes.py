@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import product
 
 from dlcalc.answers.forward import forward
@@ -151,6 +152,54 @@ def same_keeps_shape(proof: Proof) -> None:
         engine = made(f"{side} conv:1,k3,s{s},p=same", "tf")
         proof.fails(f"{side} kept at stride {s}", engine == str(side), engine, OUTSIDE)
         proof.equal(f"ceil({side}/{s})", str(-(-side // s)), engine, OUTSIDE)
+
+
+#: What the operation behind tf.nn.conv2d takes, by the message of TensorFlow that its issue
+#: 57167 quotes. Nothing here runs TensorFlow.
+TENSORFLOW_WORDS = ("SAME", "VALID", "EXPLICIT")
+
+
+@claim(
+    "tf-padding-lowercase",
+    title="tf.nn.conv2d wants SAME and VALID in capitals",
+    chinese="‘same’ 或 ’valid’",
+    terms=("padding 大小写", "padding='same'", "padding='valid'", "tf.nn.conv2d"),
+    sources=[("000", "TensorFlow signature")],
+    tier=2,
+    statement="""Printed: the padding of tf.nn.conv2d is 'same' or 'valid'. It takes SAME, VALID or
+        numbers (EXPLICIT inside), and rejects small letters. For that TensorFlow's word is taken:
+        it is not run here. PyTorch wants small letters, Keras takes both. dlcalc writes p=same and
+        p=valid whatever the framework, and refuses capitals.""",
+    statement_chinese="""原文注释称 tf.nn.conv2d 的 padding 取 'same' 或 'valid'。
+        应为大写的 SAME、VALID，或直接给出数值（内部称 EXPLICIT），小写会报错；
+        这一点采信 TensorFlow 自己的说明，此处并不运行它。
+        PyTorch 只认小写，Keras 大小写均可；dlcalc 一律写 p=same、p=valid，不认大写。""",
+    verdict=ERRATUM,
+    formula="same: -(-I//S), valid: -(-(I - K + 1)//S)",
+    commands=[
+        "dlcalc shape 1x7x7 conv:1,k3,s2,p=same --like tf --verify",
+        "dlcalc shape 1x7x7 conv:1,k3,s2,p=valid --like tf --verify",
+    ],
+)
+def tf_padding_lowercase(proof: Proof) -> None:
+    from dlcalc.layers.convention import TF
+
+    written = proof.subject("how the text writes the words", str.lower, str.upper)
+    for word in TF.conv_words:
+        known = written(word) in TENSORFLOW_WORDS
+        told = f"it has {', '.join(TENSORFLOW_WORDS)}"
+        proof.fails(
+            f"TensorFlow's list, taken on authority, has {written(word)}", known, told, PRINTED
+        )
+        proof.holds(f"it has {word.upper()}", word.upper() in TENSORFLOW_WORDS, part=RIGHT)
+        line = f"7 conv:1,k3,s2,p={word.upper()}"
+        proof.refused(f"dlcalc and p={word.upper()}", partial(shape, line, like="tf"), RIGHT)
+    for i, k, s in ((7, 3, 2), (28, 5, 1), (13, 2, 5)):
+        same, valid = (made(f"{i} conv:1,k{k},s{s},p={word}", "tf") for word in TF.conv_words)
+        proof.equal(f"p=same of {i}, k {k}, s {s}: ceil(I/S)", str(-(-i // s)), same, RIGHT)
+        proof.equal("p=valid: ceil((I - K + 1)/S)", str(-(-(i - k + 1) // s)), valid, RIGHT)
+    explicit = made("7 conv:1,k3,s2,p=0+1", "tf")
+    proof.equal("numbers, p=0+1", str(places(7 + 1, 3, 2)), explicit, RIGHT)
 
 
 @claim(

@@ -52,7 +52,7 @@ class Learner:
         **settings: float,
     ) -> None:
         self.net, self.inputs, self.targets = read(net), inputs, targets
-        self.loss_name, self.rate = loss, rate
+        self.loss_name, self.rate, self.seed = loss, rate, seed
         self.batch = min(batch or len(inputs), len(inputs))
         self.program = Program(
             self.net,
@@ -111,6 +111,7 @@ class Learner:
                 dtype=self.program.dtype,
                 training=training,
                 backwards=False,
+                seed=self.seed,
             )
         judge = self._judges[key]
         judge.parameters[...] = self.program.parameters
