@@ -63,7 +63,7 @@ class Reached(NamedTuple):
     output: Shape
 
 
-def solve(
+def solve_in(
     question: Question,
     target: tuple[int, ...],
     convention: Convention = TORCH,
@@ -80,10 +80,12 @@ def solve(
     >>> from dlcalc.nets.unknowns import unknowns
     >>> network = parse(Source("H conv:k3,s2"))
     >>> question = Question(network.input, network.net, unknowns(network.input, network.net))
-    >>> solve(question, (14,)).answers[0].letters
+    >>> solve_in(question, (14,)).answers[0].letters
     {'H': (Run(first=29, last=30, step=1),)}
     """
     budget = budget or Budget(60.0)
+    if question.holes:
+        _check_rank(question, target, convention)
     found: list[Answer] = []
     for answer in _answers(question, target, convention, budget):
         if len(found) == MAX_ANSWERS:
@@ -313,7 +315,7 @@ def smallest(
 ) -> Answer | None:
     """The numbers with which the net works at all; None if there are none, or arguments are open.
 
-    Raises `InputError` as `solve` does.
+    Raises `InputError` as `solve_in` does.
     """
     if question.holes:
         return None
@@ -353,6 +355,14 @@ def least_sides(
     )
     larger = all(own[0].step == 1 and own[0].endless for own in answer.letters.values())
     return found, larger
+
+
+def _check_rank(question: Question, target: tuple[int, ...], convention: Convention) -> None:
+    """Refuse an output with other axes than those of the first that goes through."""
+    for reached in _reached(question, None, convention, Budget(0.5)):
+        if len(reached.output.sizes) != len(target):
+            raise _wrong_rank(reached.output, target)
+        return
 
 
 def _wrong_rank(output: Shape, target: tuple[int, ...]) -> InputError:
