@@ -27,7 +27,8 @@ def load(
 ) -> tuple[Shape, Net]:
     """The input and the net that words describe; the net of a file comes behind them.
 
-    With ``holes`` an argument may be left open as ``_``. Raises `InputError` if there is no net or no input.
+    With ``holes`` an argument may be left open as ``_``. Raises `InputError` if there
+    is no net or no input.
     """
     if layout not in ("chw", "hwc"):
         raise InputError(f"layout must be chw or hwc, not {abridged(layout)}")

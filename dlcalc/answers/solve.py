@@ -256,7 +256,9 @@ class SolveResult(Result):
             if not wanted.endswith(words):
                 continue
             sizes = wanted[: len(wanted) - len(words)].split("x")
-            if len(sizes) == len(start.sizes) and all(re.fullmatch("[0-9]{1,13}", s) for s in sizes):
+            if len(sizes) == len(start.sizes) and all(
+                re.fullmatch("[0-9]{1,13}", s) for s in sizes
+            ):
                 if self._taken(found, tuple(map(int, sizes))):
                     return True
         return False
@@ -290,7 +292,8 @@ class SolveResult(Result):
         if not self.question.holes and len(self.answers) == 1:
             formulas = self._formulas()
             rows = [
-                Row((name, runs_text(first.letters[name]), formulas.get(name, ""))) for name in names
+                Row((name, runs_text(first.letters[name]), formulas.get(name, "")))
+                for name in names
             ]
             return Block("lll", rows)
         rows = [Row(tuple([*([""] if self.question.holes else []), *names]), "aside")] * bool(names)
@@ -303,9 +306,7 @@ class SolveResult(Result):
     def _formulas(self) -> dict[str, str]:
         """For each letter the size of the output that it alone decides, with its number."""
         try:
-            output, stated = conditions(
-                self.question.start, self.question.net, self.convention
-            )
+            output, stated = conditions(self.question.start, self.question.net, self.convention)
         except (Undecided, TraceError):
             return {}
         found: dict[str, str] = {}

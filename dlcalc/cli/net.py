@@ -68,7 +68,9 @@ def solving(words: tuple[str, ...], batch: str | None, settings: dict[str, Any])
             raise click.UsageError("--solve asks about one net, and - reads one from each line.")
         if batch is not None:
             raise click.UsageError("--solve takes no --batch.")
-        settings.update(within=settings["within"] or "", solve_budget=settings["solve_budget"] or "")
+        settings.update(
+            within=settings["within"] or "", solve_budget=settings["solve_budget"] or ""
+        )
         return True
     del settings["solve"]
     for name in ("within", "solve_budget"):

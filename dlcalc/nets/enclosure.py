@@ -104,9 +104,7 @@ def _step(node: Node, shape: Shape, convention: Convention, upper: bool) -> Shap
         return _met(layer, outputs, upper)
     if isinstance(layer, WindowLayer):
         axes = layer.window_axes(shape.spatial, convention)
-        sizes = tuple(
-            [_size(axis, n, upper) for axis, n in zip(axes, shape.spatial, strict=True)]
-        )
+        sizes = tuple([_size(axis, n, upper) for axis, n in zip(axes, shape.spatial, strict=True)])
         return shape.with_spatial(layer.output_channels(shape), sizes)
     if isinstance(layer, PixelUnshuffle) and shape.channels is not None:
         sides = tuple([max(_known(n) // layer.factor, 1) for n in shape.spatial])

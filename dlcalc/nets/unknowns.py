@@ -243,4 +243,3 @@ class Question(NamedTuple):
             numbers[key] = (*numbers.get(key, ()), values[unknown.name])
         sizes = {u.name: values[u.name] for u in self.letters if u.name in values}
         return fill_shape(self.start, sizes), fill(self.net, numbers, sizes)
-

@@ -70,9 +70,7 @@ def question(line: str) -> Question:
     assert network.input is not None
     opened = unknowns(network.input, network.net)
     given = {u.argument: SMALL[u.argument] for u in opened}
-    return Question(
-        network.input, network.net, unknowns(network.input, network.net, Bounds(given))
-    )
+    return Question(network.input, network.net, unknowns(network.input, network.net, Bounds(given)))
 
 
 def outputs(asked: Question, convention: Convention) -> dict[tuple[int, ...], tuple[int, ...]]:
@@ -100,9 +98,7 @@ def solved(
             name: [n for run in runs for n in range(run.first, run.last + 1, run.step)]
             for name, runs in answer.letters.items()
         }
-        parts = [
-            own.get(u.name) or [answer.numbers[u.name]] for u in asked.unknowns
-        ]
+        parts = [own.get(u.name) or [answer.numbers[u.name]] for u in asked.unknowns]
         found += list(product(*parts))
     return found
 
@@ -141,7 +137,11 @@ def test_sizes_are_those_of_exhaustive_search(
     st.data(),
 )
 def test_arguments_are_those_of_exhaustive_search(
-    before: list[str], opened: str, after: list[str], n: int, convention: Convention,
+    before: list[str],
+    opened: str,
+    after: list[str],
+    n: int,
+    convention: Convention,
     draw: st.DataObject,
 ) -> None:
     compare(" ".join([f"1x{n}", *before, opened, *after]), convention, draw)
@@ -197,9 +197,7 @@ def test_bounds_of_a_million_stay_in_time_and_say_so() -> None:
     network = parse(Source("28 conv:k_,s2,p_"), holes=True)
     assert network.input is not None
     bounds = Bounds({"kernel": (1, 10**6), "padding": (0, 10**6)})
-    asked = Question(
-        network.input, network.net, unknowns(network.input, network.net, bounds)
-    )
+    asked = Question(network.input, network.net, unknowns(network.input, network.net, bounds))
     solution = solve_in(asked, (14,), TORCH, Budget(1.0))
     assert "stopped after 1 s" in solution.stopped
     assert list(solution.answers[0].numbers.values()) == [1, 0]
