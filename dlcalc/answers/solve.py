@@ -296,7 +296,7 @@ class SolveResult(Result):
                 for name in names
             ]
             return Block("lll", rows)
-        rows = [Row(tuple([*([""] if self.question.holes else []), *names]), "aside")] * bool(names)
+        rows = [Row((*([""] if self.question.holes else []), *names), "aside")] * bool(names)
         for found in self.answers[:_SHOWN]:
             words = [" ".join(words_of(self.question, found))] if self.question.holes else []
             shown = [runs_text(found.letters[name]) for name in names]

@@ -61,7 +61,7 @@ def words_of(question: Question, found: Answer) -> list[str]:
 
 
 def simplest_text(question: Question, found: Answer) -> str:
-    """The least numbers of an answer: the input, if it has letters, and the words that were open."""
+    """The least numbers of an answer: the input, if it has letters, and the open words."""
     start = fill_shape(question.start, {**found.numbers, **found.least})
     parts = [str(start)] if question.start.symbolic else []
     inner = {u.name for u in question.letters} - {str(size) for size in question.start.sizes}

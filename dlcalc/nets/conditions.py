@@ -10,7 +10,7 @@ branches agree or part with a period.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from itertools import groupby
+from itertools import groupby, pairwise
 from math import lcm
 from typing import NamedTuple
 
@@ -42,11 +42,6 @@ class Run(NamedTuple):
             and self.first <= number <= self.last
             and (number - self.first) % self.step == 0
         )
-
-    @property
-    def count(self) -> int:
-        """How many numbers they are."""
-        return (self.last - self.first) // self.step + 1
 
     @property
     def endless(self) -> bool:
@@ -281,7 +276,7 @@ def _agreeing(name: str, parted: list[Condition], low: int, high: int) -> Runs:
     every = [Run(value, high - (high - value) % period, period) for value in always]
     if len(always) == period:
         every = [Run(low, high)]
-    elif len(always) > 1 and len({b - a for a, b in zip(always, always[1:], strict=False)}) == 1:
+    elif len(always) > 1 and len({b - a for a, b in pairwise(always)}) == 1:
         step = always[1] - always[0]
         if step * len(always) == period:
             every = [Run(always[0], high - (high - always[0]) % step, step)]
@@ -333,7 +328,7 @@ def runs(values: Iterable[int]) -> Runs:
     (Run(first=5, last=7, step=1), Run(first=16, last=48, step=16), Run(first=50, last=50, step=1))
     """
     ordered = list(values)
-    gaps = [(b - a, i) for i, (a, b) in enumerate(zip(ordered, ordered[1:], strict=False))]
+    gaps = [(b - a, i) for i, (a, b) in enumerate(pairwise(ordered))]
     found: list[Run] = []
     taken = -1
     for gap, group in groupby(gaps, key=lambda pair: pair[0]):

@@ -166,7 +166,7 @@ def narrowed(question: Question, box: Box, convention: Convention) -> Box:
 
 def _bound(question: Question) -> list[tuple[Node, Mapping[str, Unknown]]]:
     """The layers with several open arguments by name, where no argument is open twice."""
-    found = []
+    found: list[tuple[Node, Mapping[str, Unknown]]] = []
     for node in {id(u.node): u.node for u in question.holes if u.node is not None}.values():
         own = [u for u in question.holes if u.node is node]
         named = {u.argument: u for u in own}

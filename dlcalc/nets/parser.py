@@ -84,8 +84,8 @@ def parse(
 
     A source with a name is a file, in which # starts a comment and no further
     file is read. With ``holes`` an argument may be ``_``: the layer has the least
-    value in its place, and its text keeps the ``_``. Raises `NotationError` at the first word that is wrong, and
-    `InputError` for a file that cannot be read.
+    value in its place, and its text keeps the ``_``. Raises `NotationError` at the
+    first word that is wrong, and `InputError` for a file that cannot be read.
 
     >>> network = parse(Source("3x32x32 conv:6,k5 2*[relu conv:6,k3]"))
     >>> network.input, [node.text for node, _ in unroll(network.net)]

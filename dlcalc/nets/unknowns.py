@@ -82,11 +82,12 @@ class Bounds(NamedTuple):
         return low, GREATEST.get(argument, max(_USUAL, self.output))
 
 
-def unknowns(start: Shape, net: Net, bounds: Bounds = Bounds()) -> tuple[Unknown, ...]:
+def unknowns(start: Shape, net: Net, bounds: Bounds | None = None) -> tuple[Unknown, ...]:
     """Everything that is open, in the order in which it is written, letters first.
 
     Raises `InputError` for a bound of what is not open, or of no value.
     """
+    bounds = bounds or Bounds()
     names = {name for size in start.sizes for name in letters(size)} | set(_net_letters(net))
     found = [Unknown(name, name, *bounds.of(name, 1)) for name in sorted(names)]
     for number, node in enumerate(open_nodes(net), start=1):
