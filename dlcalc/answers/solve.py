@@ -256,11 +256,12 @@ class SolveResult(Result):
             if not wanted.endswith(words):
                 continue
             sizes = wanted[: len(wanted) - len(words)].split("x")
-            if len(sizes) == len(start.sizes) and all(
-                re.fullmatch("[0-9]{1,13}", s) for s in sizes
+            if (
+                len(sizes) == len(start.sizes)
+                and all(re.fullmatch("[0-9]{1,13}", s) for s in sizes)
+                and self._taken(found, tuple(map(int, sizes)))
             ):
-                if self._taken(found, tuple(map(int, sizes))):
-                    return True
+                return True
         return False
 
     def _taken(self, found: Answer, sizes: tuple[int, ...]) -> bool:
