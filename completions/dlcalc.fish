@@ -395,6 +395,7 @@ complete -c dlcalc -n '__dlcalc_is shape' -l batch -x -d 'Set a batch of N, a nu
 complete -c dlcalc -n '__dlcalc_is shape' -l solve -x -d 'Find the letters of INPUT and the arguments written as _ that make this output; --expect then takes any of the answers.'
 complete -c dlcalc -n '__dlcalc_is shape' -l within -x -d 'Bounds for --solve, such as kernel=1..7,H=32..512.'
 complete -c dlcalc -n '__dlcalc_is shape' -l solve-budget -x -d 'What --solve may take, such as 10s.'
+complete -c dlcalc -n '__dlcalc_is shape' -l box -x -d 'The inputs behind one output, such as 3x4, from 0.'
 complete -c dlcalc -n '__dlcalc_is shape' -l verify -d 'Run the net on real arrays as well, and compare.'
 complete -c dlcalc -n '__dlcalc_is shape' -l verify-budget -x -d 'What that may take, such as 2GB,20s.'
 complete -c dlcalc -n '__dlcalc_is shape' -l json -d 'Print one JSON document.'

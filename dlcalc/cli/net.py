@@ -61,6 +61,22 @@ def compared(words: tuple[str, ...], settings: dict[str, Any]) -> dict[str, Any]
     return {name: settings[name] for name in ("layout", "file")}
 
 
+def boxing(words: tuple[str, ...], batch: str | None, settings: dict[str, Any]) -> bool:
+    """Whether ``--box`` is asked; it refuses what it has no use for."""
+    if settings["box"] is None:
+        del settings["box"]
+        return False
+    used = ("layout", "file", "like", "box")
+    unused = [name for name in settings if name not in used and settings[name]]
+    if words == ("-",) or batch is not None or unused:
+        raise click.UsageError(
+            f"--box takes no --{unused[0].replace('_', '-')}."
+            if unused
+            else "--box asks about one net, without --batch."
+        )
+    return True
+
+
 def solving(words: tuple[str, ...], batch: str | None, settings: dict[str, Any]) -> bool:
     """Whether ``--solve`` is asked; its own settings are taken out where it is not."""
     if settings["solve"] is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from conftest import Run
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -75,3 +76,13 @@ def test_a_planted_error_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
         Axis, "seen", lambda self, a, b: (seen(self, a, b)[0], seen(self, a, b)[1] + 1)
     )
     assert set(region(trace(net, start), (4,))[0]) != read_by_nan(line, 4)
+
+
+def test_the_box_as_a_user_meets_it(run: Run) -> None:
+    done = run("shape", "1x9x9", "conv:1,k3,p1", "maxpool:2", "--box", "0x3")
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "box  0..2 x 5..8")
+    for position in ("0x4", "9", "-1x0", "axb"):
+        bad = run("shape", "1x9x9", "conv:1,k3,p1", "maxpool:2", "--box", position)
+        assert (bad.returncode, bad.stdout) == (2, ""), bad.stderr
+    assert run("shape", "1xHx9", "conv:1,k3", "--box", "0x0").returncode == 2
+    assert run("shape", "1x9x9", "flatten", "--box", "0").returncode == 2
