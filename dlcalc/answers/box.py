@@ -76,7 +76,7 @@ class BoxResult(Result):
         self.region = self._region(position)
         if len(self.region) != len(shape.spatial):
             raise InputError("the sides of the output are not those of the input")
-        self.value = " x ".join(map(_span, self.region))
+        self.value: str = " x ".join(map(_span, self.region))
 
     def _region(self, position: tuple[int, ...]) -> Region:
         try:
