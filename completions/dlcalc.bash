@@ -116,7 +116,7 @@ __dlcalc_table() {
             kinds=''
             ;;
         shape)
-            options='-f:file --file:file --layout:=chw,hwc --like:=torch,keras,tf,onnx,onnx21,caffe --compare: --batch:text --verify: --verify-budget:text --json: -q: --quiet: --csv: --markdown: --expect:text --color:=auto,always,never -h: --help:'
+            options='-f:file --file:file --layout:=chw,hwc --like:=torch,keras,tf,onnx,onnx21,caffe --compare: --batch:text --solve:text --within:text --solve-budget:text --box:text --verify: --verify-budget:text --json: -q: --quiet: --csv: --markdown: --expect:text --color:=auto,always,never -h: --help:'
             kinds='net+'
             ;;
         params)

@@ -19,17 +19,22 @@ from dlcalc.nets.parser import MAX_LAYERS, Net, Network, count, parse, parse_fil
 
 
 def load(
-    words: tuple[str, ...], *, layout: Layout = "chw", file: str | None = None
+    words: tuple[str, ...],
+    *,
+    layout: Layout = "chw",
+    file: str | None = None,
+    holes: bool = False,
 ) -> tuple[Shape, Net]:
     """The input and the net that words describe; the net of a file comes behind them.
 
-    Raises `InputError` if there is no net or no input.
+    With ``holes`` an argument may be left open as ``_``. Raises `InputError` if there
+    is no net or no input.
     """
     if layout not in ("chw", "hwc"):
         raise InputError(f"layout must be chw or hwc, not {abridged(layout)}")
-    network = parse(Source(" ".join(words)), layout=layout)
+    network = parse(Source(" ".join(words)), layout=layout, holes=holes)
     if file is not None:
-        network = _joined(network, parse_file(file, layout=layout))
+        network = _joined(network, parse_file(file, layout=layout, holes=holes))
     return _complete(network)
 
 

@@ -57,8 +57,42 @@ def compared(words: tuple[str, ...], settings: dict[str, Any]) -> dict[str, Any]
         raise click.UsageError("--compare shows every framework, so --like has no use.")
     unused = [name for name in settings if name not in _COMPARED and settings[name]]
     if unused:
-        raise click.UsageError(f"--compare takes no --{unused[0]}.")
+        raise click.UsageError(f"--compare takes no --{unused[0].replace('_', '-')}.")
     return {name: settings[name] for name in ("layout", "file")}
+
+
+def boxing(words: tuple[str, ...], batch: str | None, settings: dict[str, Any]) -> bool:
+    """Whether ``--box`` is asked; it refuses what it has no use for."""
+    if settings["box"] is None:
+        del settings["box"]
+        return False
+    used = ("layout", "file", "like", "box")
+    unused = [name for name in settings if name not in used and settings[name]]
+    if words == ("-",) or batch is not None or unused:
+        raise click.UsageError(
+            f"--box takes no --{unused[0].replace('_', '-')}."
+            if unused
+            else "--box asks about one net, without --batch."
+        )
+    return True
+
+
+def solving(words: tuple[str, ...], batch: str | None, settings: dict[str, Any]) -> bool:
+    """Whether ``--solve`` is asked; its own settings are taken out where it is not."""
+    if settings["solve"] is not None:
+        if words == ("-",):
+            raise click.UsageError("--solve asks about one net, and - reads one from each line.")
+        if batch is not None:
+            raise click.UsageError("--solve takes no --batch.")
+        settings.update(
+            within=settings["within"] or "", solve_budget=settings["solve_budget"] or ""
+        )
+        return True
+    del settings["solve"]
+    for name in ("within", "solve_budget"):
+        if settings.pop(name) is not None:
+            raise click.UsageError(f"--{name.replace('_', '-')} is for --solve.")
+    return False
 
 
 def verify_options(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -10,7 +10,7 @@ from dlcalc.answers.network import load_line, named_convention, size_option
 from dlcalc.answers.shape import answer
 from dlcalc.answers.shape import shape as answer_shape
 from dlcalc.cli.command import command
-from dlcalc.cli.net import compared, is_stream, net_options, verify_options
+from dlcalc.cli.net import boxing, compared, is_stream, net_options, solving, verify_options
 from dlcalc.cli.output import Form
 from dlcalc.result import Result
 
@@ -24,10 +24,26 @@ from dlcalc.result import Result
     "dlcalc shape 224 conv:64,k3,s2,p=same --like keras",
     "dlcalc shape 1x6x6 maxpool:2,s3,ceil=yes --compare",
     "dlcalc shape 3x32x32 conv:6,k5,s2 maxpool:2 --verify",
+    "dlcalc shape 3xHxW resnet50 --solve 1000",
+    "dlcalc shape 28 conv:k_,s2,p_ --solve 14",
+    "dlcalc shape 3x32x32 conv:6,k5 maxpool:2 --box 3x4",
     "dlcalc shape - < questions.txt",
 )
 @net_options
 @click.option("--batch", metavar="N", help="Set a batch of N, a number or a letter, before shapes.")
+@click.option(
+    "--solve",
+    metavar="OUTPUT",
+    help="Find the letters of INPUT and the arguments written as _ that make this output; "
+    "--expect then takes any of the answers.",
+)
+@click.option(
+    "--within", metavar="BOUNDS", help="Bounds for --solve, such as kernel=1..7,H=32..512."
+)
+@click.option("--solve-budget", metavar="TIME", help="What --solve may take, such as 10s.")
+@click.option(
+    "--box", metavar="POSITION", help="The inputs behind one output, such as 3x4, from 0."
+)
 @verify_options
 @click.pass_obj
 def shape(
@@ -44,6 +60,15 @@ def shape(
         from dlcalc.answers.compare import compare_shape
 
         return compare_shape(*words, batch=batch, **compared(words, settings))
+    if boxing(words, batch, settings):
+        from dlcalc.answers.box import box
+
+        kept = {name: settings[name] for name in ("layout", "file", "like")}
+        return box(*words, position=settings["box"], **kept)
+    if solving(words, batch, settings):
+        from dlcalc.answers.solve import solve
+
+        return solve(*words, output=settings.pop("solve"), **settings)
     if not is_stream(words, settings):
         return answer_shape(*words, batch=batch, **settings)
     from dlcalc.cli.stream import answer_lines

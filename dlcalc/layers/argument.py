@@ -138,7 +138,10 @@ def _whole(argument: Argument, word: str) -> int:
     """A whole number from ``low`` to `MAX_SIZE`."""
     name = argument.name
     if word == "_":
-        raise LayerError(f"_ leaves {name} open, but here it must be a number")
+        raise LayerError(
+            f"_ leaves {name} open, but here it must be a number",
+            "dlcalc shape finds it from the output: --solve OUTPUT.",
+        )
     digits = word[1:] if word[:1] in ("+", "-") else word
     if not (digits.isascii() and digits.isdigit()):
         letters = argument.kind in ("size", "shape")

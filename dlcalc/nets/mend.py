@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from dlcalc.layers.convention import TORCH, Convention
-from dlcalc.layers.shape import MAX_SIZE, Shape, sizes_text
+from dlcalc.layers.shape import Shape, sizes_text
 from dlcalc.layers.size import Size
 from dlcalc.layers.window import padding_text
-from dlcalc.nets.field import behind, start
 from dlcalc.nets.parser import Group, Net, Node
+from dlcalc.nets.solve import least_sides
 from dlcalc.nets.trace import TraceError, trace
-
-# A larger input may fail at a later layer: how often to enlarge it again.
-_TRIES = 20
 
 
 def mend(error: TraceError, shape: Shape, net: Net, convention: Convention = TORCH) -> str:
@@ -21,9 +18,10 @@ def mend(error: TraceError, shape: Shape, net: Net, convention: Convention = TOR
     if any(level.node.layer.auxiliary for level in error.trail[:-1]):
         return "It is in an auxiliary head, which works in training only."
     ways = []
-    least = least_input(error, shape, net, convention)
-    if least is not None:
-        bound = "at least " if _larger_fits(least, shape, net, convention) else ""
+    found = _fitting(error, shape, net, convention)
+    if found is not None:
+        least, larger = found
+        bound = "at least " if larger else ""
         ways.append(f"if the input is {bound}{sizes_text(least)}")
     padding = enough_padding(error, shape, net, convention)
     if padding:
@@ -36,40 +34,17 @@ def least_input(
     error: TraceError, shape: Shape, net: Net, convention: Convention = TORCH
 ) -> tuple[Size, ...] | None:
     """The least sides with which the whole net works, or None if none were found."""
-    sides = shape.spatial
-    for _ in range(_TRIES):
-        field = start(shape)
-        for level in error.trail:
-            field = behind(level.steps, field, convention)
-        if error.misfit is None:
-            return None
-        needed = field.then(error.misfit.axes).chains
-        if needed is None:
-            return None
-        sides = tuple(
-            max(side, chain.low) if isinstance(side, int) else side
-            for side, chain in zip(sides, needed, strict=True)
-        )
-        if any(isinstance(side, int) and side > MAX_SIZE for side in sides):
-            return None
-        try:
-            trace(net, shape.with_sides(sides), convention)
-        except TraceError as again:
-            error = again
-        else:
-            return sides
-    return None
+    found = _fitting(error, shape, net, convention)
+    return found[0] if found else None
 
 
-def _larger_fits(sides: tuple[Size, ...], shape: Shape, net: Net, convention: Convention) -> bool:
-    """Whether larger inputs fit too: branches that meet may need certain sizes."""
-    for more in (1, 2, 3, 7):
-        larger = tuple(side + more if isinstance(side, int) else side for side in sides)
-        try:
-            trace(net, shape.with_sides(larger), convention)
-        except TraceError:
-            return False
-    return True
+def _fitting(
+    error: TraceError, shape: Shape, net: Net, convention: Convention
+) -> tuple[tuple[Size, ...], bool] | None:
+    """Those sides, and whether all larger ones work too: branches may need certain sizes."""
+    if error.misfit is None:
+        return None
+    return least_sides(shape, net, convention)
 
 
 def enough_padding(

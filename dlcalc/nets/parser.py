@@ -23,7 +23,7 @@ from dlcalc.layers.base import Layer
 from dlcalc.layers.shape import MAX_AXES, MAX_SIZE, Layout, Shape
 from dlcalc.layers.size import Size, letter
 from dlcalc.nets import zoo
-from dlcalc.nets.word import WordError, meant_layer, read_word
+from dlcalc.nets.word import WordError, meant_layer, read_open, read_word
 
 MAX_DEPTH = 100
 MAX_LAYERS = 100_000
@@ -77,18 +77,21 @@ def unroll(net: Net, place: Place | None = None) -> Iterator[tuple[Node, Place]]
                 yield from unroll(item.body, place or item.place)
 
 
-def parse(source: Source, *, layout: Layout = "chw", files: bool = True) -> Network:
+def parse(
+    source: Source, *, layout: Layout = "chw", files: bool = True, holes: bool = False
+) -> Network:
     """The network that a text describes: an INPUT, if it begins with one, and a net.
 
     A source with a name is a file, in which # starts a comment and no further
-    file is read. Raises `NotationError` at the first word that is wrong, and
-    `InputError` for a file that cannot be read.
+    file is read. With ``holes`` an argument may be ``_``: the layer has the least
+    value in its place, and its text keeps the ``_``. Raises `NotationError` at the
+    first word that is wrong, and `InputError` for a file that cannot be read.
 
     >>> network = parse(Source("3x32x32 conv:6,k5 2*[relu conv:6,k3]"))
     >>> network.input, [node.text for node, _ in unroll(network.net)]
     (Shape(3x32x32), ['conv:6,k5', 'relu', 'conv:6,k3', 'relu', 'conv:6,k3'])
     """
-    return _Parser(source, layout, files).network()
+    return _Parser(source, layout, files, holes).network()
 
 
 class _Token:
@@ -110,10 +113,11 @@ _LIKE_INPUT = r"(?s)[-+(]?[0-9].*"
 
 
 class _Parser:
-    def __init__(self, source: Source, layout: Layout, files: bool) -> None:
+    def __init__(self, source: Source, layout: Layout, files: bool, holes: bool) -> None:
         self.source = source
         self.layout = layout
         self.files = files
+        self.read = read_open if holes else read_word
         self.tokens = self._tokens()
         self.position = 0
 
@@ -273,7 +277,7 @@ class _Parser:
         if group is not None:
             return group, count(group.body)
         try:
-            layer = read_word(token.text)
+            layer = self.read(token.text)
         except WordError as error:
             start = token.start + error.start
             end = token.start + error.end
@@ -310,7 +314,8 @@ class _Parser:
                     f"{abridged(token.text)} is a path, and no file is read from here", token
                 )
             try:
-                network = parse_file(token.text, layout=self.layout, place=place)
+                holes = self.read is read_open
+                network = parse_file(token.text, layout=self.layout, place=place, holes=holes)
             except InputError as error:
                 error.mend = error.mend or meant_layer(token.text)
                 raise
@@ -338,12 +343,14 @@ def _usual_input(net: Net) -> Shape | None:
     return net[0].input if net and isinstance(net[0], Group) else None
 
 
-def parse_file(path: str, *, layout: Layout = "chw", place: Place | None = None) -> Network:
+def parse_file(
+    path: str, *, layout: Layout = "chw", place: Place | None = None, holes: bool = False
+) -> Network:
     """The network in a file; ``place`` is where its path was written.
 
     Raises `InputError` if it cannot be read or holds no layer.
     """
-    network = parse(read_source(path, place), layout=layout)
+    network = parse(read_source(path, place), layout=layout, holes=holes)
     if not network.net:
         raise InputError(f"{network.source.name} holds no layer", place=place)
     return network

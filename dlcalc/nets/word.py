@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
+from typing import NamedTuple
 
 from dlcalc.errors import LayerError, abridged, nearest
 from dlcalc.layers import registry
 from dlcalc.layers.argument import PADDING_WORDS, Argument
 from dlcalc.layers.base import Layer
+from dlcalc.layers.shape import MAX_AXES
 
 _NAME = re.compile(r"[a-z][a-z0-9_-]*")
 # The values that a positional argument may begin with.
@@ -16,6 +19,8 @@ _VALUE = re.compile(
     r"[+\-.0-9_].*|[A-Za-z](?:x-?[A-Za-z0-9]+)*|yes|no|same(?:_upper|_lower)?|valid|causal",
     re.DOTALL,
 )
+# The kinds of arguments whose numbers may be left open as _.
+_OPEN_KINDS = ("size", "count", "sizes", "padding")
 
 
 class WordError(LayerError):
@@ -51,6 +56,23 @@ def read_word(word: str) -> Layer:
 def _read_arguments(cls: type[Layer], name: str, rest: str) -> dict[str, object]:
     values: dict[str, object] = {}
     written: dict[str, str] = {}
+    for argument, value, start, end in _written_arguments(cls, name, rest):
+        part = rest[start - len(name) - 1 : end - len(name) - 1]
+        try:
+            if argument.name in values:
+                before = abridged(written[argument.name])
+                raise LayerError(f"{argument.name} is given twice: {before} and {abridged(part)}")
+            values[argument.name] = argument.value(value)
+        except LayerError as error:
+            raise WordError(error.rule, error.mend, start, max(end, start + 1)) from error
+        written[argument.name] = part
+    return values
+
+
+def _written_arguments(
+    cls: type[Layer], name: str, rest: str
+) -> Iterator[tuple[Argument, str, int, int]]:
+    """Each argument that is written, its value as a word, and where in the word both stand."""
     positional = [argument for argument in cls.arguments if argument.positional]
     keyed = False
     start = len(name) + 1
@@ -66,19 +88,69 @@ def _read_arguments(cls: type[Layer], name: str, rest: str) -> dict[str, object]
                 if not positional:
                     rule = f"{name} takes no further argument {abridged(part)}"
                     raise LayerError(rule, _keys(cls))
-                argument, value = positional.pop(0), part
+                found = positional.pop(0), part
             else:
                 keyed = True
-                argument, value = found
-            if argument.name in values:
-                before = abridged(written[argument.name])
-                raise LayerError(f"{argument.name} is given twice: {before} and {abridged(part)}")
-            values[argument.name] = argument.value(value)
         except LayerError as error:
             raise WordError(error.rule, error.mend, start, max(end, start + 1)) from error
-        written[argument.name] = part
+        yield *found, start, end
         start = end + 1
-    return values
+
+
+class Hole(NamedTuple):
+    """A ``_`` in a word: where it stands, the argument that it leaves open, and the axis.
+
+    ``axis`` counts from 0; it is None where one value holds for all axes.
+    """
+
+    place: int
+    argument: Argument
+    axis: int | None
+
+
+@lru_cache(maxsize=256)
+def holes(word: str) -> tuple[Hole, ...]:
+    """The arguments of a word that are written as ``_``. Raises `WordError` as `read_word` does.
+
+    >>> [(hole.place, hole.argument.name, hole.axis) for hole in holes("conv:8,k3x_,p_")]
+    [(10, 'kernel', 1), (13, 'padding', None)]
+    """
+    name, _, rest = word.partition(":")
+    found = registry.find(name) if "_" in rest and _NAME.fullmatch(name) else None
+    if found is None:
+        return ()
+    holes = []
+    for argument, value, _, end in _written_arguments(found[0], name, rest):
+        if argument.kind not in _OPEN_KINDS:
+            continue
+        place = end - len(value)
+        axes = value.split("x", MAX_AXES)
+        for axis, sizes in enumerate(axes):
+            for size in sizes.split("+", 2):
+                if size == "_":
+                    holes.append(Hole(place, argument, axis if len(axes) > 1 else None))
+                place += len(size) + 1
+    return tuple(holes)
+
+
+def filled(word: str, numbers: Iterable[int]) -> str:
+    """The word with numbers in the places of its holes, in their order.
+
+    >>> filled("conv:8,k3x_,p_", (5, 2))
+    'conv:8,k3x5,p2'
+    """
+    parts = []
+    last = 0
+    for hole, number in zip(holes(word), numbers, strict=True):
+        parts += [word[last : hole.place], str(number)]
+        last = hole.place + 1
+    return "".join([*parts, word[last:]])
+
+
+def read_open(word: str) -> Layer:
+    """The layer that a word means when the least values stand in its holes."""
+    # Each is one digit, so that the places of other mistakes stay where they are.
+    return read_word(filled(word, [hole.argument.low for hole in holes(word)]))
 
 
 def _keyed_argument(cls: type[Layer], name: str, part: str) -> tuple[Argument, str] | None:

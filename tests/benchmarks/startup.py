@@ -84,6 +84,8 @@ def main() -> None:
     pair("shape of a layer / import click", one, IMPORT_CLICK, runs, "1.35")
     resnet = [DLCALC, "params", "resnet152", "-q"]
     pair("params resnet152 / import click", resnet, IMPORT_CLICK, runs, "1.8")
+    solve = [DLCALC, "shape", "28", "conv:k_,s2,p_", "--solve", "14", "-q"]
+    pair("--solve of a layer / import click", solve, IMPORT_CLICK, runs, "3.5")
     step = [DLCALC, "step", "--weights", "0.5,-1,2", "--grad", "0.1,0,-0.2", "--l1", "0.01"]
     pair("a step with L1 / import click", step, IMPORT_CLICK, runs, "1.45")
     norm = [DLCALC, "norm", "batch", "[[1,2],[3,4],[5,9]]"]
