@@ -62,7 +62,7 @@ def load_model(words: tuple[str, ...], file: str | None, like: str | None) -> Gr
     if len(found) > 1 or (given and given.net):
         raise InputError(
             f"{abridged(path, 60)} is a model file, which stands alone behind its INPUT",
-            mend="Such as dlcalc shape 3x224x224 model.txt.",
+            mend="No layers and no other files go with it.",
         )
     graph = read(path, given and given.input, format)
     if like not in (None, graph.convention.name):

@@ -8,7 +8,7 @@ before it has to say which layer of the notation that is.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import reduce
 from types import MappingProxyType
 from typing import NamedTuple
@@ -68,6 +68,8 @@ class Graph(NamedTuple):
     open: str = ""
     notes: tuple[str, ...] = ()
     standins: tuple[str, ...] = ()
+    #: What a layer reads beside its input, as a sentence; empty if none does.
+    beside: str = ""
 
     @property
     def inputs(self) -> tuple[Vertex, ...]:
@@ -101,6 +103,7 @@ class Builder:
         self.vertices: list[Vertex] = []
         self.notes: list[str] = []
         self.standins: list[str] = []
+        self.beside = ""
         self._names: set[str] = set()
 
     def shape(self, position: int) -> Shape:
@@ -163,6 +166,10 @@ class Builder:
         """Say that a layer of the file is shown as one that computes other values."""
         self.standins.append(f"{name} ({kind}): {why}")
 
+    def also(self, name: str, what: str) -> None:
+        """Say that a layer reads something beside its input, which no net in the notation does."""
+        self.beside = self.beside or f"{name} also reads {what}"
+
     def graph(self, outputs: Sequence[int], *, open: str = "") -> Graph:
         """What was built."""
         return Graph(
@@ -173,7 +180,8 @@ class Builder:
             self.convention,
             open,
             tuple(dict.fromkeys(self.notes)),
-            tuple(self.standins),
+            tuple(dict.fromkeys(self.standins)),
+            self.beside,
         )
 
     def error(self, name: str, kind: str, rule: str, mend: str = "") -> InputError:
@@ -209,5 +217,4 @@ def merged(layer: Layer, shapes: tuple[Shape, ...]) -> Shape:
     """The shape that inputs become together; more than the layer takes are merged by twos."""
     if len(shapes) <= layer.branches[1]:
         return layer.merge(shapes)
-    pair: Callable[[Shape, Shape], Shape] = lambda left, right: layer.merge((left, right))  # noqa: E731
-    return reduce(pair, shapes)
+    return reduce(lambda left, right: layer.merge((left, right)), shapes)

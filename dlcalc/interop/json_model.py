@@ -20,9 +20,9 @@ def read(path: str, name: str, given: Shape | None) -> Graph:
 def from_document(document: Any, name: str, given: Shape | None) -> Graph:
     """The graph of a JSON document."""
     if isinstance(document, dict) and {"class_name", "config"} <= document.keys():
-        from dlcalc.interop import keras
+        from dlcalc.interop.keras import from_document as keras_model
 
-        return keras.from_document(document, name, given)
+        return keras_model(document, name, given)
     raise InputError(
         f"{name} is JSON, but no model: it has no class_name and config, as model.to_json() writes",
         mend="Keras writes one: open('model.json', 'w').write(model.to_json()).",
