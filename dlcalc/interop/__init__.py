@@ -1,0 +1,1 @@
+"""Model files read without a framework; nothing in them is executed."""
