@@ -163,7 +163,7 @@ def _counted(
         layer = step.node.layer
         kind = layer.words[0]
         ordinals[kind] += 1
-        name = f"{prefix}{kind}{ordinals[kind]}"
+        name = step.node.name or f"{prefix}{kind}{ordinals[kind]}"
         inner: Counter[str] = Counter()
         branches = tuple(
             [

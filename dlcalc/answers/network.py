@@ -1,6 +1,9 @@
-"""The network that the words of a question describe."""
+"""The network that the words of a question describe, or the model file that they name."""
 
 from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from dlcalc.errors import (
     InputError,
@@ -12,10 +15,13 @@ from dlcalc.errors import (
     nearest,
 )
 from dlcalc.layers.argument import Argument
-from dlcalc.layers.convention import CONVENTIONS, Convention
+from dlcalc.layers.convention import CONVENTIONS, TORCH, Convention
 from dlcalc.layers.shape import Layout, Shape
 from dlcalc.layers.size import Polynomial, Size
-from dlcalc.nets.parser import MAX_LAYERS, Net, Network, count, parse, parse_file
+from dlcalc.nets.parser import MAX_LAYERS, Net, Network, count, is_path, parse, parse_file
+
+if TYPE_CHECKING:
+    from dlcalc.interop.graph import Graph
 
 
 def load(
@@ -23,14 +29,65 @@ def load(
 ) -> tuple[Shape, Net]:
     """The input and the net that words describe; the net of a file comes behind them.
 
-    Raises `InputError` if there is no net or no input.
+    Raises `InputError` if there is no net or no input, or if a file is a model's.
     """
     if layout not in ("chw", "hwc"):
         raise InputError(f"layout must be chw or hwc, not {abridged(layout)}")
+    for path, _ in _model_paths(words, file):
+        raise InputError(
+            f"{abridged(path, 60)} is a model file, and this question takes a net in the notation",
+            mend="shape and params answer about model files.",
+        )
     network = parse(Source(" ".join(words)), layout=layout)
     if file is not None:
         network = _joined(network, parse_file(file, layout=layout))
     return _complete(network)
+
+
+def load_model(words: tuple[str, ...], file: str | None, like: str | None) -> Graph | None:
+    """The graph of the model file that words or ``file`` name, behind at most an INPUT.
+
+    None if they are in the notation. Raises `InputError` if the file cannot be read, if other
+    words stand beside it, or if ``like`` asks for other rules than the file's own.
+    """
+    found = _model_paths(words, file)
+    if not found:
+        return None
+    from dlcalc.interop.read import read
+
+    path, format = found[0]
+    others = [word for word in " ".join(words).split() if word != path]
+    source = Source(" ".join(others))
+    given = parse(source, files=False) if others else None
+    if len(found) > 1 or (given and given.net):
+        raise InputError(
+            f"{abridged(path, 60)} is a model file, which stands alone behind its INPUT",
+            mend="Such as dlcalc shape 3x224x224 model.txt.",
+        )
+    graph = read(path, given and given.input, format)
+    if like not in (None, graph.convention.name):
+        raise InputError(
+            f"{graph.source} is a {graph.format}, to which the rules of {like} do not apply",
+            mend=f"Leave --like out: the rules are those of {graph.convention.name}.",
+        )
+    return graph
+
+
+def _model_paths(words: tuple[str, ...], file: str | None) -> list[tuple[str, str]]:
+    """The model files that are named, each with its format; nothing is opened but for that."""
+    paths = [word for word in " ".join(words).split() if is_path(word)]
+    if file is not None:
+        paths.append(file)
+    if not paths:
+        return []
+    from dlcalc.interop.read import recognised
+
+    found = []
+    for path in paths:
+        # What cannot be opened is left to the parser, which marks the place of its path.
+        with suppress(InputError):
+            found.append((path, recognised(path)))
+    return [(path, format) for path, format in found if format]
 
 
 def load_line(line: str, number: int = 1, *, layout: Layout = "chw") -> tuple[Shape, Net]:
@@ -67,8 +124,10 @@ def _whole(source: Source) -> Place | None:
     return Place(source, 0, len(source.text)) if source.text.strip() else None
 
 
-def named_convention(name: str) -> Convention:
-    """The convention of that name. Raises `InputError` if there is none."""
+def named_convention(name: str | None) -> Convention:
+    """The convention of that name, PyTorch's for none. Raises `InputError` if there is none."""
+    if name is None:
+        return TORCH
     if name not in CONVENTIONS:
         close = nearest(name, CONVENTIONS)
         raise InputError(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from dlcalc.answers import counting
 from dlcalc.answers.counting import Counted
 from dlcalc.answers.memory import Memory, check, memory
 from dlcalc.answers.net_result import NetResult
-from dlcalc.answers.network import load, named_convention, size_option
+from dlcalc.answers.network import load, load_model, named_convention, size_option
 from dlcalc.answers.shape import traced
 from dlcalc.errors import InputError, abridged, nearest
 from dlcalc.layers.base import PARTS, Tensors
@@ -19,6 +19,9 @@ from dlcalc.nets.parser import Net
 from dlcalc.nets.trace import Step
 from dlcalc.result import Block
 
+if TYPE_CHECKING:
+    from dlcalc.answers.model_open import OpenParams
+
 #: What is counted beside the products with trained tensors, if nothing else is asked for.
 COUNTED = ("attention", "masked")
 
@@ -27,7 +30,7 @@ def params(
     *words: str,
     layout: Layout = "chw",
     file: str | None = None,
-    like: str = "torch",
+    like: str | None = None,
     batch: int | str | None = None,
     dtype: str | None = None,
     optimizer: str | None = None,
@@ -36,22 +39,29 @@ def params(
     sharing: bool = False,
     verify: bool = False,
     verify_budget: str = "",
-) -> ParamsResult:
+) -> ParamsResult | OpenParams:
     """How many parameters a net has, tensor by tensor, its multiply-accumulates, its memory.
 
     ``words`` are an INPUT and a net in the notation, in one string or in many;
     a built-in net brings its usual input, and a net from ``file`` stands behind
-    them. ``like`` names the framework whose rules hold. ``batch``, ``dtype`` and
-    ``optimizer`` ask for memory in bytes; ``include`` and ``exclude`` say, with
-    commas, which of `PARTS` count as multiply-accumulates; ``sharing`` adds what
-    each layer would cost if it shared no weights; ``verify`` runs the net in the
-    engine as well, within ``verify_budget`` such as 2GB,20s. Raises `InputError` where the
-    notation is wrong, the input does not fit or its channels are left out.
+    them. Or they are a model file, behind an INPUT if it leaves its own open.
+    ``like`` names the framework whose rules hold, torch or that of the file.
+    ``batch``, ``dtype`` and ``optimizer`` ask for memory in bytes; ``include`` and
+    ``exclude`` say, with commas, which of `PARTS` count as multiply-accumulates;
+    ``sharing`` adds what each layer would cost if it shared no weights; ``verify``
+    runs the net in the engine as well, within ``verify_budget`` such as 2GB,20s.
+    Raises `InputError` where the notation is wrong, the input does not fit or its
+    channels are left out.
 
     >>> params("3x32x32 conv:6,k5").value
     456
     """
     asked = question(batch, dtype, optimizer, include, exclude, sharing)
+    graph = load_model(words, file, like)
+    if graph is not None:
+        from dlcalc.answers.model import model_params
+
+        return model_params(graph, asked, verify_budget if verify else None)
     start, net = load(words, layout=layout, file=file)
     result = answer(start, net, asked, named_convention(like))
     if verify:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from dlcalc.answers.counting import Counted, connections, unknown
+from dlcalc.answers.counting import Counted, connections, unknown, walk
 from dlcalc.answers.memory import Memory
 from dlcalc.layers.base import PARTS, Tensors
 from dlcalc.layers.shape import sizes_text
@@ -28,12 +28,14 @@ class Table:
     def __init__(self, result: ParamsResult) -> None:
         self.result = result
         self.asked = result.asked
+        self.named = any(layer.step.node.name for layer in walk(result.layers))
 
     def blocks(self) -> list[Block]:
         """A row for each layer that has tensors, then the sums."""
-        table = [Row(("layer", "output", "parameters", "MACs", ""), "aside")]
+        head = ("name", "layer") if self.named else ("layer",)
+        table = [Row((*head, "output", "parameters", "MACs", ""), "aside")]
         table += self._rows(self.result.layers)
-        blocks = [Block("llrrl", table)]
+        blocks = [Block("lllrrl" if self.named else "llrrl", table)]
         if self.result.verification is not None:
             blocks.append(Block("ll", self.result.verification.rows()))
         return [*blocks, Block("lrl", [*self._totals(), *self._answer()])]
@@ -46,16 +48,25 @@ class Table:
             output = str(layer.step.output)
             own = (grouped(layer.held.parameters), self._macs(layer))
             if layer.branches:
-                rows.append(Row((f"{indent}{node.head}[", "", "", "", _tensors(layer))))
+                opened = self._label(f"{node.head}[", indent)
+                rows.append(Row((*opened, "", "", "", _tensors(layer))))
                 for number, branch in enumerate(layer.branches):
                     if number:
-                        rows.append(Row((f"{indent}|",)))
+                        rows.append(Row(self._label("|", indent)))
                     rows += self._rows(branch, depth + 1)
-                rows.append(Row((f"{indent}]", output, *own, _experts(layer)), "aside"))
+                closed = self._label("]", indent, node.name)
+                rows.append(Row((*closed, output, *own, _experts(layer)), "aside"))
             elif layer.tensors or layer.buffers or layer.ties or own[1]:
-                rows.append(Row((indent + node.text, output, *own, _tensors(layer))))
+                label = self._label(node.text, indent, node.name)
+                rows.append(Row((*label, output, *own, _tensors(layer))))
                 rows += self._sharing(layer, indent)
         return rows
+
+    def _label(self, text: str, indent: str, name: str = "") -> tuple[str, ...]:
+        """What a row begins with: the layer, in a file with names behind its name."""
+        if not self.named:
+            return (indent + text,)
+        return (indent + name, text) if name else (indent + text, "")
 
     def _macs(self, layer: Counted) -> str:
         macs = layer.held.macs(self.asked.counted)
@@ -67,7 +78,14 @@ class Table:
         words = {"unshared": "if not shared, still local", "fully_connected": "if fully connected"}
         return [
             Row(
-                (f"{indent}  {words[key]}", "", grouped(number), "", _times(number, layer)), "aside"
+                (
+                    *self._label(words[key], f"{indent}  "),
+                    "",
+                    grouped(number),
+                    "",
+                    _times(number, layer),
+                ),
+                "aside",
             )
             for key, number in found.items()
         ]

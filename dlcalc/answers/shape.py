@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dlcalc.answers.net_result import NetResult
-from dlcalc.answers.network import load, named_convention, size_option
+from dlcalc.answers.network import load, load_model, named_convention, size_option
 from dlcalc.answers.remarks import walk
 from dlcalc.layers.convention import TORCH, Convention
 from dlcalc.layers.shape import Layout, Shape, sizes_text
 from dlcalc.layers.size import Polynomial, Size, as_json, least_value, letters
 from dlcalc.nets.field import Field, Seen, follow
 from dlcalc.nets.field import start as start_field
-from dlcalc.nets.parser import Net
+from dlcalc.nets.parser import Net, Node
 from dlcalc.nets.trace import Step, TraceError, trace
 from dlcalc.result import Block, Row
 
@@ -25,21 +25,28 @@ def shape(
     layout: Layout = "chw",
     batch: int | str | None = None,
     file: str | None = None,
-    like: str = "torch",
+    like: str | None = None,
     verify: bool = False,
     verify_budget: str = "",
 ) -> ShapeResult:
     """The shape behind every layer of a net.
 
     ``words`` are an INPUT and a net in the notation, in one string or in many;
-    a net from ``file`` stands behind them. ``batch``, a number or a letter,
-    stands before all shapes; ``like`` names the framework whose rules hold; ``verify``
-    runs the net in the engine as well, within ``verify_budget`` such as 2GB,20s. Raises
-    `InputError` where the notation is wrong or the input does not fit.
+    a net from ``file`` stands behind them; or they are a model file, behind an
+    INPUT if it leaves its own open. ``batch``, a number or a letter, stands before
+    all shapes; ``like`` names the framework whose rules hold, torch or that of the
+    file; ``verify`` runs the net in the engine as well, within ``verify_budget``
+    such as 2GB,20s. Raises `InputError` where the notation is wrong or the input
+    does not fit.
 
     >>> str(shape("3x32x32 conv:6,k5 maxpool:2").value)
     '6x14x14'
     """
+    graph = load_model(words, file, like)
+    if graph is not None:
+        from dlcalc.answers.model import model_shape
+
+        return model_shape(graph, size_option("batch", batch), verify_budget if verify else None)
     start, net = load(words, layout=layout, file=file)
     convention = named_convention(like)
     result = answer(start, net, batch=size_option("batch", batch), convention=convention)
@@ -86,6 +93,8 @@ class ShapeResult(NetResult):
     ) -> None:
         super().__init__(start, steps, convention)
         self.batch = batch
+        #: Whether layers have names of their own, which then stand in a column before them.
+        self.named = any(step.node.name for step in walk(steps))
         self.value: Batched = Batched(steps[-1].output if steps else start, batch)
 
     def meets(self, expected: str) -> bool:
@@ -99,15 +108,17 @@ class ShapeResult(NetResult):
 
     def blocks(self) -> list[Block]:
         """A row for each layer: its shape, its formula, what it sees."""
-        rows = [self._row("input", self.start), *self._rows(self._seen())]
+        rows = [*self._inputs(), *self._rows(self._seen())]
         limits = self._limits()
         if limits:
             shown = ", ".join(f"{name} >= {least}" for name, least in limits.items())
-            rows.append(Row(("where", shown), "aside"))
-        output = self._row("output", self.steps[-1].output)._replace(role="answer")
+            rows.append(Row((*self._label("where"), shown), "aside"))
+        output = Row((*self._label("output"), str(self.value)), "answer")
+        columns = "lllll" if self.named else "llll"
         if self.verification is None:
-            return [Block("llll", [*rows, output])]
-        return [Block("llll", rows), Block("ll", [*self.verification.rows(), output])]
+            return [Block(columns, [*rows, output])]
+        output = Row(("output", str(self.value)), "answer")
+        return [Block(columns, rows), Block("ll", [*self.verification.rows(), output])]
 
     def document(self) -> dict[str, object]:
         """``input``, ``output`` and ``layers``, as `dlcalc shape --json` prints them."""
@@ -129,8 +140,14 @@ class ShapeResult(NetResult):
     def _seen(self) -> tuple[Seen, ...]:
         return follow(self.steps, start_field(self.start), self.convention)
 
-    def _row(self, label: str, shape: Shape) -> Row:
-        return Row((label, self._shape(shape)))
+    def _inputs(self) -> list[Row]:
+        return [Row((*self._label("input"), self._shape(self.start)))]
+
+    def _label(self, text: str, indent: str = "", node: Node | None = None) -> tuple[str, ...]:
+        """What a row begins with: the layer, in a file with names behind its name."""
+        if not self.named:
+            return (indent + text,)
+        return (indent + (node.name if node else ""), text) if node else (indent + text, "")
 
     def _rows(self, seen: tuple[Seen, ...], depth: int = 0) -> list[Row]:
         rows: list[Row] = []
@@ -139,16 +156,17 @@ class ShapeResult(NetResult):
             step = item.step
             label = step.node.text
             if item.branches:
-                rows.append(Row((indent + step.node.head + "[",)))
+                rows.append(Row(self._label(step.node.head + "[", indent)))
                 for number, branch in enumerate(item.branches):
                     if number:
-                        rows.append(Row((indent + "|",)))
+                        rows.append(Row(self._label("|", indent)))
                     rows += self._rows(branch, depth + 1)
                 label = "]"
             # With unknown sizes the shape itself is the formula.
             symbolic = step.input.symbolic or step.output.symbolic
             formula = "" if symbolic else self._formula(step)
-            rows.append(Row((indent + label, self._shape(step.output), formula, _sees(item))))
+            start = self._label(label, indent, step.node)
+            rows.append(Row((*start, self._shape(step.output), formula, _sees(item))))
         return rows
 
     def _shape(self, shape: Shape) -> str:
@@ -166,6 +184,7 @@ class ShapeResult(NetResult):
             step, chains = item.step, item.field.chains
             document: dict[str, object] = {
                 "index": index,
+                **({"name": step.node.name} if self.named else {}),
                 "layer": step.node.text,
                 "output": Batched(step.output, self.batch).json(),
                 "formula": self._formula(step) or None,
@@ -217,7 +236,7 @@ class Failed(ShapeResult):
 
     def blocks(self) -> list[Block]:
         """The rows up to the layer that refused, and one for it."""
-        rows = [self._row("input", self.start)]
+        rows = self._inputs()
         field = start_field(self.start)
         for depth, level in enumerate(self.error.trail):
             seen = follow(level.steps, field, self.convention)

@@ -27,9 +27,7 @@ def net_options(function: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--like",
             type=click.Choice(list(CONVENTIONS)),
-            default="torch",
-            help="Whose rules hold: rounding, padding, biases.",
-            show_default=True,
+            help="Whose rules hold: rounding, padding, biases.  [default: torch]",
         ),
         click.option(
             "--compare", is_flag=True, help="All frameworks side by side, where and why they part."
@@ -53,7 +51,7 @@ def compared(words: tuple[str, ...], settings: dict[str, Any]) -> dict[str, Any]
     """The settings that a comparison of frameworks takes; it refuses what it has no use for."""
     if words == ("-",):
         raise click.UsageError("--compare asks about one net, and - reads one from each line.")
-    if settings["like"] != "torch":
+    if settings["like"] is not None:
         raise click.UsageError("--compare shows every framework, so --like has no use.")
     unused = [name for name in settings if name not in _COMPARED and settings[name]]
     if unused:

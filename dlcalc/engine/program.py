@@ -172,7 +172,7 @@ class Program:
         for node, _ in unroll(net):
             kind = node.layer.words[0]
             ordinals[kind] += 1
-            x = self._step(node, x, f"{prefix}{kind}{ordinals[kind]}")
+            x = self._step(node, x, node.name or f"{prefix}{kind}{ordinals[kind]}")
         return x
 
     def _step(self, node: Node, x: Value, name: str) -> Value:

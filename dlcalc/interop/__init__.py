@@ -1,1 +1,1 @@
-"""Model files of other tools, read as data alone: nothing in them is ever run or unpickled."""
+"""Model files read without a framework; nothing in them is executed."""

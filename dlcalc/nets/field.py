@@ -89,7 +89,7 @@ def _behind_branches(step: Step, before: Field, branches: tuple[tuple[Seen, ...]
         # All features of a token together decide which experts work on it.
         return Field(None)
     fields = [seen.field for seen in met]
-    return _merged([*fields, before] if len(met) == 1 and layer.merges_input else fields)
+    return merged([*fields, before] if len(met) == 1 and layer.merges_input else fields)
 
 
 def behind(steps: tuple[Step, ...], field: Field, convention: Convention = TORCH) -> Field:
@@ -98,19 +98,19 @@ def behind(steps: tuple[Step, ...], field: Field, convention: Convention = TORCH
     return seen[-1].field if seen else field
 
 
-def _merged(met: list[Field]) -> Field:
+def merged(met: list[Field]) -> Field:
     """The union of what the branches see, and whether they look at the same places."""
-    merged = []
+    joined = []
     misaligned = ""
     branches = [field.chains for field in met]
     if any(chains is None or len(chains) != len(branches[0] or ()) for chains in branches):
         return Field(None)
     for chains in zip(*(chains for chains in branches if chains is not None), strict=True):
-        merged.append(_union(chains))
+        joined.append(_union(chains))
         misaligned = misaligned or _misalignment(chains)
-    if any(chain is None for chain in merged):
+    if any(chain is None for chain in joined):
         return Field(None, misaligned)
-    return Field(tuple(chain for chain in merged if chain is not None), misaligned)
+    return Field(tuple(chain for chain in joined if chain is not None), misaligned)
 
 
 def _union(chains: tuple[Chain, ...]) -> Chain | None:

@@ -30,12 +30,13 @@ MAX_LAYERS = 100_000
 
 
 class Node(NamedTuple):
-    """One layer as it was written, with its branches."""
+    """One layer as it was written, with its branches; ``name`` is the one in its model file."""
 
     layer: Layer
     text: str
     place: Place
     branches: tuple[Net, ...] = ()
+    name: str = ""
 
     @property
     def head(self) -> str:
@@ -153,7 +154,7 @@ class _Parser:
         if token.kind != "word":
             return None
         if not _INPUT.fullmatch(token.text):
-            if re.fullmatch(_LIKE_INPUT, token.text) and not self._path(token.text):
+            if re.fullmatch(_LIKE_INPUT, token.text) and not is_path(token.text):
                 raise self._not_an_input(token)
             return None
         self.position += 1
@@ -304,7 +305,7 @@ class _Parser:
     def _named(self, token: _Token) -> Group | None:
         """The net that a word names: a path, or a built-in net; None for a layer."""
         place = Place(self.source, token.start, token.end)
-        if self._path(token.text):
+        if is_path(token.text):
             if not self.files or self.source.name:
                 raise self._error(
                     f"{abridged(token.text)} is a path, and no file is read from here", token
@@ -323,14 +324,20 @@ class _Parser:
         network = built_in(name, self.layout)
         return Group(network.net, 1, place, network.input)
 
-    def _path(self, word: str) -> bool:
-        # A number with a point, such as 3.5x3, is a wrong INPUT rather than a file.
-        pointed = "." in word and word.strip("0123456789.x") != ""
-        return ":" not in word and ("/" in word or pointed)
-
     def _error(self, rule: str, token: _Token, mend: str = "") -> InputError:
         place = Place(self.source, token.start, token.end)
         return NotationError(rule, place=place, mend=mend)
+
+
+def is_path(word: str) -> bool:
+    """Whether a word is read as the path of a file: it holds . or /, and no colon.
+
+    >>> is_path("net.txt"), is_path("conv:6,k5"), is_path("3.5x3")
+    (True, False, False)
+    """
+    # A number with a point, such as 3.5x3, is a wrong INPUT rather than a file.
+    pointed = "." in word and word.strip("0123456789.x") != ""
+    return ":" not in word and ("/" in word or pointed)
 
 
 def _usual_input(net: Net) -> Shape | None:
