@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from dlcalc.answers.params_table import grouped
-from dlcalc.errors import abridged
-from dlcalc.interop.safetensors import Header, Index
+from dlcalc.errors import InputError, abridged
+from dlcalc.interop.safetensors import Checkpoint, Header, Index
 from dlcalc.result import Block, Result, Row
 
 #: More tensors than this are shown as the sums of their modules.
@@ -159,6 +159,18 @@ class IndexResult(TensorsResult):
     def terse(self) -> str:
         """The number, or ``unknown``."""
         return "unknown" if self.value is None else super().terse()
+
+
+def answer(checkpoint: Checkpoint, asked: bool) -> TensorsResult:
+    """What a checkpoint holds. Raises `InputError` if more is ``asked`` than tensors can tell."""
+    if asked:
+        raise InputError(
+            f"{checkpoint.source} holds tensors and no layers: only its numbers and bytes are told",
+            mend="Leave the other options out; a config.json beside it says the layers.",
+        )
+    if checkpoint.shards is not None:
+        return IndexResult(checkpoint.shards)
+    return TensorsResult(checkpoint.headers)
 
 
 def _module_rows(tensors: list[Tensor]) -> list[Row]:

@@ -25,6 +25,8 @@ from dlcalc.nets.word import read_word
 
 #: No file may hold more layers than this.
 MAX_VERTICES = 100_000
+#: The kind of an input that is a sequence of words by their numbers.
+TOKENS = "tokens"
 #: What merges several inputs into one, by its word.
 MERGES: dict[str, type[Layer]] = {"residual": Residual, "concat": Concat, "multiply": Multiply}
 
@@ -68,6 +70,8 @@ class Graph(NamedTuple):
     open: str = ""
     notes: tuple[str, ...] = ()
     standins: tuple[str, ...] = ()
+    #: The type in which the weights are kept, where the file says it.
+    dtype: str = ""
 
     @property
     def inputs(self) -> tuple[Vertex, ...]:
@@ -163,7 +167,7 @@ class Builder:
         """Say that a layer of the file is shown as one that computes other values."""
         self.standins.append(f"{name} ({kind}): {why}")
 
-    def graph(self, outputs: Sequence[int], *, open: str = "") -> Graph:
+    def graph(self, outputs: Sequence[int], *, open: str = "", dtype: str = "") -> Graph:
         """What was built."""
         return Graph(
             self.source,
@@ -174,6 +178,7 @@ class Builder:
             open,
             tuple(dict.fromkeys(self.notes)),
             tuple(self.standins),
+            dtype,
         )
 
     def error(self, name: str, kind: str, rule: str, mend: str = "") -> InputError:

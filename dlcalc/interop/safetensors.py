@@ -20,6 +20,7 @@ from typing import Any, NamedTuple, NoReturn
 
 from dlcalc.errors import InputError, Place, abridged
 from dlcalc.files import read_head
+from dlcalc.layers.shape import Shape
 
 #: The format's own limit of a header, in bytes.
 MAX_HEADER = 100_000_000
@@ -85,13 +86,31 @@ class Header(NamedTuple):
         return sum(self.bytes)
 
 
-def claims_header(start: bytes) -> bool:
-    """Whether a file that starts so is meant as safetensors: a length, then a brace.
+class Checkpoint(NamedTuple):
+    """Tensors without the layers that use them: one file, or many with an index."""
 
-    >>> claims_header((2).to_bytes(8, "little") + b"{}")
-    True
-    """
-    return len(start) >= 9 and start[8:9] == b"{" and not start[:1].isspace() and start[:1] != b"{"
+    source: str
+    headers: tuple[Header, ...]
+    shards: Index | None = None
+    #: Each tensor has a type of its own.
+    dtype: str = ""
+
+    @property
+    def format(self) -> str:
+        """What it is, for people."""
+        return "safetensors file" if self.shards is None else "index of safetensors files"
+
+
+def read(path: str, name: str, given: Shape | None) -> Checkpoint:
+    """The tensors of one file. Raises `InputError` for what the format does not allow."""
+    refuse_input(name, given)
+    return Checkpoint(name, (read_header(path),))
+
+
+def refuse_input(name: str, given: Shape | None) -> None:
+    """Refuse an INPUT: tensors alone have no use for one."""
+    if given is not None:
+        raise InputError(f"{name} holds tensors and no layers, so an INPUT has no use")
 
 
 def read_header(path: str, place: Place | None = None) -> Header:
@@ -339,29 +358,32 @@ def _said(metadata: dict[str, object], key: str) -> int | None:
     return found if type(found) is int and 0 <= found <= _MOST else None
 
 
-def read_index(found: object, path: str, refuse: Refuse, place: Place | None = None) -> Index:
-    """The index that a JSON value is, with the headers of the files beside it.
+def from_document(found: dict[str, object], name: str, path: str) -> Checkpoint:
+    """The checkpoint that an index in JSON describes, with the headers of the files beside it.
 
     ``path`` is where the index is. Raises `InputError` where the files contradict it.
     """
-    assert isinstance(found, dict)
-    weights, metadata = found.get("weight_map"), found.get("metadata", {})
+
+    def refuse(rule: str) -> NoReturn:
+        raise InputError(f"{name}: {rule}")
+
+    weights, metadata = found.get("weight_map"), found.get("metadata") or {}
     if not isinstance(weights, dict) or not weights:
         refuse("its weight_map names no tensor")
     if not isinstance(metadata, dict):
         refuse("its metadata is not an object")
     folder = os.path.dirname(path)
-    for name, file in weights.items():
+    for tensor, file in weights.items():
         if not _plain_name(file):
-            refuse(f"{abridged(name)} is in {abridged(str(file))}, which is no file beside it")
+            refuse(f"{abridged(tensor)} is in {abridged(str(file))}, which is no file beside it")
     headers = {}
     for file in dict.fromkeys(weights.values()):
         shard = os.path.join(folder, file)
         if os.path.exists(shard):
-            headers[file] = read_header(shard, place)
+            headers[file] = read_header(shard)
     index = Index(weights, metadata, headers)
     _check_index(index, refuse)
-    return index
+    return Checkpoint(name, tuple(headers.values()), index)
 
 
 def _plain_name(file: object) -> bool:

@@ -20,9 +20,9 @@ def build(config: Config, architecture: str, builder: Builder, start: Shape | No
     """Add its layers; returns the outputs."""
     config.refuse_unless("is_decoder", False)
     config.refuse_unless("position_embedding_type", "absolute")
-    features = config.whole("hidden_size", 768)
-    positions = config.whole("max_position_embeddings", 512)
-    vocabulary = config.whole("vocab_size", 30_522)
+    features = config.size("hidden_size", 768)
+    positions = config.size("max_position_embeddings", 512)
+    vocabulary = config.size("vocab_size", 30_522)
     at = context(builder, config, start, positions)
     at = builder.chain(
         "bert.embeddings",
@@ -30,28 +30,29 @@ def build(config: Config, architecture: str, builder: Builder, start: Shape | No
         (
             ("word_embeddings", f"embedding:{vocabulary},{features}"),
             ("position_embeddings", f"position:{positions}"),
-            ("token_type_embeddings", f"segment:{config.whole('type_vocab_size', 2)}"),
+            ("token_type_embeddings", f"segment:{config.size('type_vocab_size', 2)}"),
             ("LayerNorm", "ln"),
         ),
         at,
     )
-    block = f"encoder:{config.whole('num_attention_heads', 12)}"
-    block += f",ff={config.whole('intermediate_size', 3_072)}"
+    block = f"encoder:{config.size('num_attention_heads', 12)}"
+    block += f",ff={config.size('intermediate_size', 3_072)}"
     for number in range(config.blocks("num_hidden_layers", 12)):
         at = builder.add(f"bert.encoder.layer.{number}", "BertLayer", block, at)
     return [_head(config, architecture, builder, at, vocabulary)]
 
 
 def _head(config: Config, architecture: str, builder: Builder, at: int, vocabulary: int) -> int:
-    features = config.whole("hidden_size", 768)
+    features = config.size("hidden_size", 768)
     if architecture == "BertForMaskedLM":
         curve = config.curve("hidden_act", "gelu")
-        tie = f",tied={_WORDS}" if config.flag("tie_word_embeddings", True) else ""
+        # Untied, the library keeps a second bias there that no layer reads.
+        config.refuse_unless("tie_word_embeddings", True)
         words = (
             ("transform.dense", f"dense:{features}"),
             ("transform.act", curve),
             ("transform.LayerNorm", "ln"),
-            ("decoder", f"dense:{vocabulary}{tie}"),
+            ("decoder", f"dense:{vocabulary},tied={_WORDS}"),
         )
         return builder.chain("cls.predictions", "BertLMPredictionHead", words, at)
     if architecture in _POOLED:

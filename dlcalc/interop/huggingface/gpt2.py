@@ -20,9 +20,9 @@ def heads(family: str) -> tuple[str, ...]:
 
 def build(config: Config, architecture: str, builder: Builder, start: Shape | None) -> list[int]:
     """Add its layers; returns the outputs."""
-    features = config.whole("n_embd", config.found.get("hidden_size") or 768)  # type: ignore[arg-type]
-    positions = config.whole("n_positions", 1_024)
-    vocabulary = config.whole("vocab_size", 50_257)
+    features = config.size("n_embd", 768)
+    positions = config.size("n_positions", 1_024)
+    vocabulary = config.size("vocab_size", 50_257)
     at = context(builder, config, start, positions)
     at = builder.chain(
         "transformer",
@@ -30,7 +30,7 @@ def build(config: Config, architecture: str, builder: Builder, start: Shape | No
         (("wte", f"embedding:{vocabulary},{features}"), ("wpe", f"position:{positions}")),
         at,
     )
-    block = f"decoder:{config.whole('n_head', 12)},ff={config.whole('n_inner', 4 * features)}"
+    block = f"decoder:{config.size('n_head', 12)},ff={config.size('n_inner', 4 * features)}"
     for number in range(config.blocks("n_layer", 12)):
         at = builder.add(f"transformer.h.{number}", "GPT2Block", block, at)
     at = builder.add("transformer.ln_f", "LayerNorm", "ln", at)

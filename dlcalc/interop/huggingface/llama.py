@@ -68,10 +68,10 @@ class _Block(NamedTuple):
 
 def build(config: Config, architecture: str, builder: Builder, start: Shape | None) -> list[int]:
     """Add its layers; returns the outputs."""
-    family = str(config.found["model_type"])
+    family = str(config.value["model_type"])
     words, usual_features, usual_width, usual_kv = _USUAL[family]
-    vocabulary = config.whole("vocab_size", words)
-    features = config.whole("hidden_size", usual_features)
+    vocabulary = config.size("vocab_size", words)
+    features = config.size("hidden_size", usual_features)
     blocks = config.blocks("num_hidden_layers", 32)
     block = _block(config, family, features, usual_width, usual_kv)
     at = context(builder, config, start, None)
@@ -86,16 +86,16 @@ def build(config: Config, architecture: str, builder: Builder, start: Shape | No
 
 
 def _block(config: Config, family: str, features: int, width: int, kv: int | None) -> _Block:
-    number = config.whole("num_attention_heads", 32)
+    number = config.size("num_attention_heads", 32)
     if "head_dim" not in config and features % number:
         config.refuse(f"num_attention_heads {number} does not divide hidden_size {features}")
     biased = family == "llama" and config.flag("attention_bias", False)
     return _Block(
         number,
-        config.whole("num_key_value_heads", kv or number),
-        config.whole("head_dim", features // number or 1),
+        config.size("num_key_value_heads", kv or number),
+        config.size("head_dim", features // number or 1),
         features,
-        config.whole("intermediate_size", width),
+        config.size("intermediate_size", width),
         family == "qwen2" or biased,
         biased,
         family == "llama" and config.flag("mlp_bias", False),
@@ -107,13 +107,15 @@ def _windows(config: Config, family: str, blocks: int) -> list[int | None]:
     """How far back each block sees, itself included; None where that is not limited."""
     if family == "llama":
         return [None] * blocks
-    window = config.whole("sliding_window", 4_096) if _slides(config, family) else None
-    kinds = config.found.get("layer_types") if family == "qwen2" else None
+    window = config.size("sliding_window", 4_096) if _slides(config, family) else None
+    kinds = config.get("layer_types") if family == "qwen2" else None
     if kinds is None:
-        first = config.whole("max_window_layers", 28, low=0) if family == "qwen2" else 0
+        first = config.size("max_window_layers", 28, low=0) if family == "qwen2" else 0
         return [window if number >= first else None for number in range(blocks)]
-    if not isinstance(kinds, list) or len(kinds) != blocks or not set(map(str, kinds)) <= set(
-        _KINDS
+    if (
+        not isinstance(kinds, list)
+        or len(kinds) != blocks
+        or not set(map(str, kinds)) <= set(_KINDS)
     ):
         config.refuse(f"layer_types must name {' or '.join(_KINDS)} for each of {blocks} blocks")
     return [window if kind == _KINDS[1] else None for kind in kinds]
@@ -123,7 +125,7 @@ def _slides(config: Config, family: str) -> bool:
     if family == "qwen2":
         return config.flag("use_sliding_window", False)
     # Left out it is 4,096 there, but null turns it off.
-    return "sliding_window" not in config.found or "sliding_window" in config
+    return "sliding_window" not in config.value or "sliding_window" in config
 
 
 def _add_block(

@@ -6,7 +6,7 @@ src/transformers/models. No weights are there, only their sizes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from importlib import import_module
 
 from dlcalc.errors import abridged, nearest
@@ -37,18 +37,13 @@ _NEVER: dict[str, tuple[object, ...]] = {
 Build = Callable[[Config, str, Builder, Shape | None], list[int]]
 
 
-def is_config(found: object) -> bool:
-    """Whether a JSON value is meant as a config.json."""
-    return isinstance(found, dict) and "model_type" in found
-
-
-def read_config(found: Mapping[str, object], source: str, start: Shape | None = None) -> Graph:
+def from_document(found: object, source: str, start: Shape | None = None) -> Graph:
     """The graph of a model by its config; ``start`` are tokens, or an image, in place of its own.
 
     Raises `InputError` for a family or an option that is not supported, by its name.
     """
     config = Config(found, source)
-    family = found.get("model_type")
+    family = config.get("model_type")
     if not isinstance(family, str) or family not in FAMILIES:
         close = nearest(str(family), FAMILIES)
         mend = f"Did you mean {close}?" if close else f"There are {', '.join(FAMILIES)}."
@@ -61,12 +56,14 @@ def read_config(found: Mapping[str, object], source: str, start: Shape | None = 
     builder = Builder(source, f"Hugging Face {architecture}", TORCH, "chw")
     if "auto_map" in config:
         builder.notes.append("the model names code of its own, which is not run; the library's is")
-    return builder.graph(build(config, architecture, builder, start))
+    outputs = build(config, architecture, builder, start)
+    # The library's own type, where a config names none.
+    return builder.graph(outputs, dtype=config.dtype or "float32")
 
 
 def _architecture(config: Config, known: tuple[str, ...]) -> str:
     """The class that is built: the first of ``architectures``, or the bare model."""
-    listed = config.found.get("architectures")
+    listed = config.get("architectures")
     if listed is None or listed == []:
         return known[0]
     if not isinstance(listed, list) or len(listed) != 1 or not isinstance(listed[0], str):

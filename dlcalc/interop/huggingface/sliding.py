@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dlcalc.errors import LayerError
 from dlcalc.layers.argument import Argument
-from dlcalc.layers.attention import Attention, AttendingLayer
+from dlcalc.layers.attention import AttendingLayer, Attention
 from dlcalc.layers.base import Parts
 from dlcalc.layers.shape import Shape
 from dlcalc.layers.transformer import Decoder
@@ -42,7 +42,7 @@ class SlidingAttention(_Sliding, Attention):
     """Causal attention within a window."""
 
     words = ("slidingattention",)
-    arguments = (*Attention.arguments, WINDOW)
+    arguments = (*Attention.arguments, WINDOW)  # type: ignore[assignment]
 
 
 class SlidingDecoder(_Sliding, Decoder):

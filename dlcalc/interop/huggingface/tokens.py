@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dlcalc.errors import InputError
-from dlcalc.interop.graph import Builder
+from dlcalc.interop.graph import TOKENS, Builder
 from dlcalc.interop.huggingface.config import Config
 from dlcalc.layers.shape import Shape
-from dlcalc.layers.size import Polynomial
 
 #: Tokens of context if nothing else is asked for.
 CONTEXT = 128
@@ -16,20 +15,14 @@ def context(builder: Builder, config: Config, start: Shape | None, most: int | N
     """The input of the model: how many tokens; at most so many have a position."""
     if start is not None and len(start.sizes) != 1:
         raise InputError(
-            f"{config.source} reads one sequence of tokens, not {start}",
+            f"{config.where} reads one sequence of tokens, not {start}",
             mend=f"Give their number, such as {CONTEXT}.",
         )
-    time = min(CONTEXT, most or CONTEXT) if start is None else start.sizes[0]
-    return builder.input("input_ids", "tokens", Shape((time,)))
-
-
-def said_context(builder: Builder, position: int) -> None:
-    """Say for how many tokens the answer holds, where the file does not."""
-    time = builder.shape(position).sizes[0]
-    if not isinstance(time, Polynomial):
-        builder.notes.append(
-            f"multiply-accumulates are for a context of {time} tokens; give another before the file"
-        )
+    if start is not None:
+        return builder.input("input_ids", TOKENS, Shape(start.sizes))
+    time = min(CONTEXT, most or CONTEXT)
+    builder.notes.append(f"the context is {time} tokens; give another before the file")
+    return builder.input("input_ids", TOKENS, Shape((time,)))
 
 
 def token_head(

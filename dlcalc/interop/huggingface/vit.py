@@ -14,8 +14,8 @@ def heads(family: str) -> tuple[str, ...]:
 
 def build(config: Config, architecture: str, builder: Builder, start: Shape | None) -> list[int]:
     """Add its layers; returns the outputs."""
-    features = config.whole("hidden_size", 768)
-    image = (config.whole("num_channels", 3), *config.sides("image_size", 224))
+    features = config.size("hidden_size", 768)
+    image = (config.size("num_channels", 3), *config.sides("image_size", 224))
     patch = config.sides("patch_size", 16)
     if start is not None and start.sizes != image:
         config.refuse(f"its positions are for images of {Shape(image)}, not {start}")
@@ -33,15 +33,15 @@ def build(config: Config, architecture: str, builder: Builder, start: Shape | No
         ),
         at,
     )
-    block = f"encoder:{config.whole('num_attention_heads', 12)}"
-    block += f",ff={config.whole('intermediate_size', 3_072)}"
+    block = f"encoder:{config.size('num_attention_heads', 12)}"
+    block += f",ff={config.size('intermediate_size', 3_072)}"
     if not config.flag("qkv_bias", True):
         block += ",qkv_bias=no"
     for number in range(config.blocks("num_hidden_layers", 12)):
         at = builder.add(f"vit.encoder.layer.{number}", "ViTLayer", block, at)
     at = builder.chain("vit", "ViTModel", (("layernorm", "ln"), ("first", "first")), at)
     if architecture == "ViTModel":
-        size = config.whole("pooler_output_size", features)
+        size = config.size("pooler_output_size", features)
         pooled = (("dense", f"dense:{size}"), ("activation", config.curve("pooler_act", "tanh")))
         return [builder.chain("vit.pooler", "ViTPooler", pooled, at)]
     if not config.labels:
