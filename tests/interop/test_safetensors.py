@@ -13,8 +13,11 @@ from typing import Any
 import pytest
 
 from dlcalc.answers.checkpoint import MOST_ROWS, IndexResult, TensorsResult
+from dlcalc.answers.params import params
+from dlcalc.answers.shape import shape
 from dlcalc.errors import InputError
-from dlcalc.interop.safetensors import DTYPES, claims_header, load_json, read_header, read_index
+from dlcalc.interop.read import recognised
+from dlcalc.interop.safetensors import DTYPES, read_header
 
 TWO = {
     "fc.weight": {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]},
@@ -181,11 +184,34 @@ def test_not_there(tmp_path: Path) -> None:
     assert "Is a directory" in refusal(str(tmp_path))
 
 
-def test_recognised() -> None:
-    assert claims_header(struct.pack("<Q", 2) + b"{}")
-    assert not claims_header(b'{"model_type": "bert"}')
-    assert not claims_header(b"\n{       {")
-    assert not claims_header(b"")
+def test_recognised(tmp_path: Path) -> None:
+    """By what it holds; where that is cut off or hostile, by its name."""
+    assert recognised(written(tmp_path / "any.bin", TWO)) == "safetensors"
+    for name, data, format in [
+        ("a.bin", b'{"model_type": "bert"}', "json"),
+        ("a.net", b"3x32x32 conv:6,k5", ""),
+        ("a.bin", b"", ""),
+        ("a.bin", struct.pack("<Q", 2**63) + b"{}", ""),
+        ("a.safetensors", struct.pack("<Q", 2**63) + b"{}", "safetensors"),
+        ("A.SAFETENSORS", b"", "safetensors"),
+    ]:
+        (tmp_path / name).write_bytes(data)
+        assert recognised(str(tmp_path / name)) == format
+
+
+def test_what_is_answered_about_a_file(tmp_path: Path) -> None:
+    path = written(tmp_path / "a.safetensors", TWO)
+    assert params(path).value == 8
+    with pytest.raises(InputError, match="only its numbers and bytes are told"):
+        params(path, batch=3)
+    with pytest.raises(InputError, match="only its numbers and bytes are told"):
+        params(path, verify=True)
+    with pytest.raises(InputError, match="the rules of keras do not apply"):
+        params(path, like="keras")
+    with pytest.raises(InputError, match="an INPUT has no use"):
+        params("3x4", path)
+    with pytest.raises(InputError, match="no shape goes through it"):
+        shape(path)
 
 
 def test_many_tensors_are_shown_by_module(tmp_path: Path) -> None:
@@ -213,15 +239,11 @@ def test_hostile_names_do_not_reach_the_terminal(tmp_path: Path) -> None:
 
 
 def index_of(folder: Path, weights: dict[str, object], **metadata: object) -> IndexResult:
-    text = json.dumps({"metadata": metadata, "weight_map": weights}).encode()
-    (folder / "model.safetensors.index.json").write_bytes(text)
-
-    def refuse(rule: str) -> Any:
-        raise InputError(rule)
-
-    return IndexResult(
-        read_index(load_json(text, refuse), str(folder / "model.safetensors.index.json"), refuse)
-    )
+    path = folder / "model.safetensors.index.json"
+    path.write_text(json.dumps({"metadata": metadata, "weight_map": weights}), encoding="utf-8")
+    result = params(str(path))
+    assert isinstance(result, IndexResult)
+    return result
 
 
 def two_shards(folder: Path) -> dict[str, object]:
@@ -264,6 +286,8 @@ def test_an_index_that_its_files_contradict(tmp_path: Path) -> None:
         index_of(tmp_path, weights)
     with pytest.raises(InputError, match="names no tensor"):
         index_of(tmp_path, {})
+    with pytest.raises(InputError, match="an INPUT has no use"):
+        params("3", str(tmp_path / "model.safetensors.index.json"))
 
 
 def test_the_library_accepts_and_refuses_alike(tmp_path: Path) -> None:
