@@ -389,7 +389,7 @@ complete -c dlcalc -n 'not __dlcalc_command' -s h -l help -d 'Show this message 
 
 complete -c dlcalc -n '__dlcalc_is shape' -s f -l file -r -F -d 'Read the net, with or without INPUT, from a file.'
 complete -c dlcalc -n '__dlcalc_is shape' -l layout -x -a 'chw hwc' -d 'Order of the sizes: channels first or last.'
-complete -c dlcalc -n '__dlcalc_is shape' -l like -x -a 'torch keras tf onnx onnx21 caffe' -d 'Whose rules hold: rounding, padding, biases.'
+complete -c dlcalc -n '__dlcalc_is shape' -l like -x -a 'torch keras tf onnx onnx21 caffe' -d 'Whose rules hold: rounding, padding, biases.  [default: torch]'
 complete -c dlcalc -n '__dlcalc_is shape' -l compare -d 'All frameworks side by side, where and why they part.'
 complete -c dlcalc -n '__dlcalc_is shape' -l batch -x -d 'Set a batch of N, a number or a letter, before shapes.'
 complete -c dlcalc -n '__dlcalc_is shape' -l verify -d 'Run the net on real arrays as well, and compare.'
@@ -404,7 +404,7 @@ complete -c dlcalc -n '__dlcalc_is shape; and __dlcalc_path' -F
 
 complete -c dlcalc -n '__dlcalc_is params' -s f -l file -r -F -d 'Read the net, with or without INPUT, from a file.'
 complete -c dlcalc -n '__dlcalc_is params' -l layout -x -a 'chw hwc' -d 'Order of the sizes: channels first or last.'
-complete -c dlcalc -n '__dlcalc_is params' -l like -x -a 'torch keras tf onnx onnx21 caffe' -d 'Whose rules hold: rounding, padding, biases.'
+complete -c dlcalc -n '__dlcalc_is params' -l like -x -a 'torch keras tf onnx onnx21 caffe' -d 'Whose rules hold: rounding, padding, biases.  [default: torch]'
 complete -c dlcalc -n '__dlcalc_is params' -l compare -d 'All frameworks side by side, where and why they part.'
 complete -c dlcalc -n '__dlcalc_is params' -l batch -x -d 'Memory for a batch of N, a number or a letter.'
 complete -c dlcalc -n '__dlcalc_is params' -l dtype -x -a 'float64 float32 float16 bfloat16 fp8 int8 int4' -d 'Memory in numbers of this type.'

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from dlcalc.answers.params_table import grouped
 from dlcalc.errors import InputError, abridged
@@ -28,9 +28,14 @@ class Tensor(NamedTuple):
 class TensorsResult(Result):
     """The tensors of a checkpoint. Its value is how many numbers they hold."""
 
+    #: A number; None where an index does not say it.
+    value: Any
+    #: No layers are there to multiply anything.
+    macs: None = None
+
     def __init__(self, headers: Sequence[Header]) -> None:
         self.headers = headers
-        self.value: object = sum(header.parameters for header in headers)
+        self.value = sum(header.parameters for header in headers)
 
     @property
     def data(self) -> int:

@@ -50,6 +50,9 @@ def _named(vertex: Vertex, tensors: Tensors) -> Tensors:
 class OpenParams(Result):
     """The parameters of a model whose flow of data is open. Its value is their number."""
 
+    #: Multiply-accumulates, which hang on shapes.
+    macs: Size | None = None
+
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
         self.layers = count(graph)

@@ -51,8 +51,8 @@ def load_model(
     """The graph of the model file that words or ``file`` name, behind at most an INPUT.
 
     Its tensors alone if it holds no layers; None if they are in the notation. Raises
-    `InputError` if the file cannot be read, if other
-    words stand beside it, or if ``like`` asks for other rules than the file's own.
+    `InputError` if the file cannot be read, if other words stand beside it, or if ``like`` asks
+    for other rules than the file's own.
     """
     found = _model_paths(words, file)
     if not found:
@@ -66,7 +66,7 @@ def load_model(
     if len(found) > 1 or (given and given.net):
         raise InputError(
             f"{abridged(path, 60)} is a model file, which stands alone behind its INPUT",
-            mend="Such as dlcalc shape 3x224x224 model.txt.",
+            mend="No layers and no other files go with it.",
         )
     model = read(path, given and given.input, format)
     rules = getattr(getattr(model, "convention", None), "name", "")

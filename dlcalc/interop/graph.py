@@ -8,7 +8,7 @@ before it has to say which layer of the notation that is.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import reduce
 from types import MappingProxyType
 from typing import NamedTuple
@@ -70,6 +70,8 @@ class Graph(NamedTuple):
     open: str = ""
     notes: tuple[str, ...] = ()
     standins: tuple[str, ...] = ()
+    #: What a layer reads beside its input, as a sentence; empty if none does.
+    beside: str = ""
     #: The type in which the weights are kept, where the file says it.
     dtype: str = ""
 
@@ -105,6 +107,7 @@ class Builder:
         self.vertices: list[Vertex] = []
         self.notes: list[str] = []
         self.standins: list[str] = []
+        self.beside = ""
         self._names: set[str] = set()
 
     def shape(self, position: int) -> Shape:
@@ -167,6 +170,10 @@ class Builder:
         """Say that a layer of the file is shown as one that computes other values."""
         self.standins.append(f"{name} ({kind}): {why}")
 
+    def also(self, name: str, what: str) -> None:
+        """Say that a layer reads something beside its input, which no net in the notation does."""
+        self.beside = self.beside or f"{name} also reads {what}"
+
     def graph(self, outputs: Sequence[int], *, open: str = "", dtype: str = "") -> Graph:
         """What was built."""
         return Graph(
@@ -177,7 +184,8 @@ class Builder:
             self.convention,
             open,
             tuple(dict.fromkeys(self.notes)),
-            tuple(self.standins),
+            tuple(dict.fromkeys(self.standins)),
+            self.beside,
             dtype,
         )
 
@@ -214,5 +222,4 @@ def merged(layer: Layer, shapes: tuple[Shape, ...]) -> Shape:
     """The shape that inputs become together; more than the layer takes are merged by twos."""
     if len(shapes) <= layer.branches[1]:
         return layer.merge(shapes)
-    pair: Callable[[Shape, Shape], Shape] = lambda left, right: layer.merge((left, right))  # noqa: E731
-    return reduce(pair, shapes)
+    return reduce(lambda left, right: layer.merge((left, right)), shapes)

@@ -26,6 +26,8 @@ def reduced(graph: Graph) -> Net:
     """The net that a graph is. Raises `Unreduced` with the reason if it is none."""
     if graph.open:
         raise Unreduced(graph.open)
+    if graph.beside:
+        raise Unreduced(graph.beside)
     if len(graph.inputs) != 1 or len(graph.outputs) != 1:
         raise Unreduced(
             f"it has {len(graph.inputs)} inputs and {len(graph.outputs)} outputs, and a net in "
