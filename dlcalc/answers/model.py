@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import TYPE_CHECKING, TypeVar
 
 from dlcalc.answers import counting
-from dlcalc.answers.params import ParamsResult, Question
+from dlcalc.answers.params import PLAIN, ParamsResult, Question
 from dlcalc.answers.shape import ShapeResult
 from dlcalc.errors import InputError
-from dlcalc.interop.graph import Graph
+from dlcalc.interop.graph import TOKENS, Graph
 from dlcalc.interop.reduce import Unreduced, reduced
 from dlcalc.layers.size import Size
 from dlcalc.nets.field import Field, Seen, merged
@@ -18,11 +19,20 @@ from dlcalc.nets.trace import Step, trace
 from dlcalc.result import Row
 
 if TYPE_CHECKING:
+    from dlcalc.answers.checkpoint import TensorsResult
     from dlcalc.answers.model_open import OpenParams
+    from dlcalc.interop.safetensors import Checkpoint
 
 
-def model_params(graph: Graph, asked: Question, budget: str | None) -> ParamsResult | OpenParams:
+def model_params(
+    model: Graph | Checkpoint, asked: Question, budget: str | None
+) -> ParamsResult | OpenParams | TensorsResult:
     """The parameters of a model file; ``budget`` asks for the engine as a witness."""
+    if not isinstance(model, Graph):
+        from dlcalc.answers.checkpoint import answer
+
+        return answer(model, asked != PLAIN or budget is not None)
+    graph = model
     if graph.open:
         from dlcalc.answers.model_open import OpenParams
 
@@ -31,16 +41,21 @@ def model_params(graph: Graph, asked: Question, budget: str | None) -> ParamsRes
     return _verified(ModelParams(Way(graph), asked), budget)
 
 
-def model_shape(graph: Graph, batch: Size | None, budget: str | None) -> ShapeResult:
+def model_shape(model: Graph | Checkpoint, batch: Size | None, budget: str | None) -> ShapeResult:
     """The shapes in a model file, with a batch before them if one is given.
 
     Raises `InputError`, with what is determined, where the file leaves the flow open.
     """
-    if graph.open:
+    if not isinstance(model, Graph):
+        raise InputError(
+            f"{model.source} holds tensors and no layers, so no shape goes through it",
+            mend="dlcalc params counts its numbers; a config.json beside it says the layers.",
+        )
+    if model.open:
         from dlcalc.answers.model_open import undetermined
 
-        raise undetermined(graph)
-    return _verified(ModelShape(Way(graph), batch), budget)
+        raise undetermined(model)
+    return _verified(ModelShape(Way(model), batch), budget)
 
 
 class Way:
@@ -98,9 +113,25 @@ class ModelParams(ParamsResult):
         """How the file was read, and what layers remark."""
         return [*self.way.notes, *super().notes]
 
+    @property
+    def per_token(self) -> tuple[Fraction, int] | None:
+        """Multiply-accumulates for one of the tokens that come in, on average; how many come."""
+        start = self.way.graph.inputs[0]
+        time = self.start.sizes[0]
+        if start.kind != TOKENS or not (isinstance(self.macs, int) and isinstance(time, int)):
+            return None
+        return Fraction(self.macs, time), time
+
     def document(self) -> dict[str, object]:
         """That of a net, and the file."""
-        return self.way.document() | super().document()
+        document = self.way.document() | super().document()
+        if (found := self.per_token) is not None:
+            macs, time = found
+            document["macs_per_token"] = {
+                "context": time,
+                "macs": macs.numerator if macs.denominator == 1 else float(macs),
+            }
+        return document
 
 
 class ModelShape(ShapeResult):

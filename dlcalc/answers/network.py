@@ -22,6 +22,7 @@ from dlcalc.nets.parser import MAX_LAYERS, Net, Network, count, is_path, parse, 
 
 if TYPE_CHECKING:
     from dlcalc.interop.graph import Graph
+    from dlcalc.interop.safetensors import Checkpoint
 
 
 def load(
@@ -49,11 +50,14 @@ def load(
     return _complete(network)
 
 
-def load_model(words: tuple[str, ...], file: str | None, like: str | None) -> Graph | None:
+def load_model(
+    words: tuple[str, ...], file: str | None, like: str | None
+) -> Graph | Checkpoint | None:
     """The graph of the model file that words or ``file`` name, behind at most an INPUT.
 
-    None if they are in the notation. Raises `InputError` if the file cannot be read, if other
-    words stand beside it, or if ``like`` asks for other rules than the file's own.
+    Its tensors alone if it holds no layers; None if they are in the notation. Raises
+    `InputError` if the file cannot be read, if other words stand beside it, or if ``like`` asks
+    for other rules than the file's own.
     """
     found = _model_paths(words, file)
     if not found:
@@ -69,13 +73,14 @@ def load_model(words: tuple[str, ...], file: str | None, like: str | None) -> Gr
             f"{abridged(path, 60)} is a model file, which stands alone behind its INPUT",
             mend="No layers and no other files go with it.",
         )
-    graph = read(path, given and given.input, format)
-    if like not in (None, graph.convention.name):
+    model = read(path, given and given.input, format)
+    rules = getattr(getattr(model, "convention", None), "name", "")
+    if like not in (None, rules):
         raise InputError(
-            f"{graph.source} is a {graph.format}, to which the rules of {like} do not apply",
-            mend=f"Leave --like out: the rules are those of {graph.convention.name}.",
+            f"{model.source} is a {model.format}, to which the rules of {like} do not apply",
+            mend=f"Leave --like out{f': the rules are those of {rules}' if rules else ''}.",
         )
-    return graph
+    return model
 
 
 def _model_paths(words: tuple[str, ...], file: str | None) -> list[tuple[str, str]]:

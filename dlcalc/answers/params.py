@@ -20,6 +20,9 @@ from dlcalc.nets.trace import Step
 from dlcalc.result import Block
 
 if TYPE_CHECKING:
+    from fractions import Fraction
+
+    from dlcalc.answers.checkpoint import TensorsResult
     from dlcalc.answers.model_open import OpenParams
 
 #: What is counted beside the products with trained tensors, if nothing else is asked for.
@@ -39,7 +42,7 @@ def params(
     sharing: bool = False,
     verify: bool = False,
     verify_budget: str = "",
-) -> ParamsResult | OpenParams:
+) -> ParamsResult | OpenParams | TensorsResult:
     """How many parameters a net has, tensor by tensor, its multiply-accumulates, its memory.
 
     ``words`` are an INPUT and a net in the notation, in one string or in many;
@@ -56,12 +59,13 @@ def params(
     >>> params("3x32x32 conv:6,k5").value
     456
     """
-    asked = question(batch, dtype, optimizer, include, exclude, sharing)
-    graph = load_model(words, file, like)
-    if graph is not None:
+    model = load_model(words, file, like)
+    kept = dtype or (model.dtype if model is not None else "") or None
+    asked = question(batch, kept, optimizer, include, exclude, sharing)
+    if model is not None:
         from dlcalc.answers.model import model_params
 
-        return model_params(graph, asked, verify_budget if verify else None)
+        return model_params(model, asked, verify_budget if verify else None)
     start, net = load(words, layout=layout, file=file)
     result = answer(start, net, asked, named_convention(like))
     if verify:
@@ -156,6 +160,11 @@ class ParamsResult(NetResult):
         if self.macs_unknown:
             return None
         return self.sums.macs(self.asked.counted)
+
+    @property
+    def per_token(self) -> tuple[Fraction, int] | None:
+        """Multiply-accumulates for one token of a context, and its length; None elsewhere."""
+        return None
 
     @property
     def parts(self) -> dict[str, Size]:

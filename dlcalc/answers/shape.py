@@ -42,11 +42,11 @@ def shape(
     >>> str(shape("3x32x32 conv:6,k5 maxpool:2").value)
     '6x14x14'
     """
-    graph = load_model(words, file, like)
-    if graph is not None:
+    model = load_model(words, file, like)
+    if model is not None:
         from dlcalc.answers.model import model_shape
 
-        return model_shape(graph, size_option("batch", batch), verify_budget if verify else None)
+        return model_shape(model, size_option("batch", batch), verify_budget if verify else None)
     start, net = load(words, layout=layout, file=file)
     convention = named_convention(like)
     result = answer(start, net, batch=size_option("batch", batch), convention=convention)

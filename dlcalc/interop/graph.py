@@ -25,6 +25,8 @@ from dlcalc.nets.word import read_word
 
 #: No file may hold more layers than this.
 MAX_VERTICES = 100_000
+#: The kind of an input that is a sequence of words by their numbers.
+TOKENS = "tokens"
 #: What merges several inputs into one, by its word.
 MERGES: dict[str, type[Layer]] = {"residual": Residual, "concat": Concat, "multiply": Multiply}
 
@@ -70,6 +72,8 @@ class Graph(NamedTuple):
     standins: tuple[str, ...] = ()
     #: What a layer reads beside its input, as a sentence; empty if none does.
     beside: str = ""
+    #: The type in which the weights are kept, where the file says it.
+    dtype: str = ""
 
     @property
     def inputs(self) -> tuple[Vertex, ...]:
@@ -170,7 +174,7 @@ class Builder:
         """Say that a layer reads something beside its input, which no net in the notation does."""
         self.beside = self.beside or f"{name} also reads {what}"
 
-    def graph(self, outputs: Sequence[int], *, open: str = "") -> Graph:
+    def graph(self, outputs: Sequence[int], *, open: str = "", dtype: str = "") -> Graph:
         """What was built."""
         return Graph(
             self.source,
@@ -182,6 +186,7 @@ class Builder:
             tuple(dict.fromkeys(self.notes)),
             tuple(dict.fromkeys(self.standins)),
             self.beside,
+            dtype,
         )
 
     def error(self, name: str, kind: str, rule: str, mend: str = "") -> InputError:

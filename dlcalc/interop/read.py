@@ -12,16 +12,21 @@ import os
 import re
 from importlib import import_module
 from stat import S_ISFIFO
+from typing import TYPE_CHECKING
 
 from dlcalc.errors import InputError, abridged
 from dlcalc.files import check_open, standard_input
 from dlcalc.interop.graph import Graph
 from dlcalc.layers.shape import Shape
 
+if TYPE_CHECKING:
+    from dlcalc.interop.safetensors import Checkpoint
+
 #: The module that reads a format. What JSON and archives hold is told apart there.
 READERS = {
     "json": "dlcalc.interop.json_model",
     "archive": "dlcalc.interop.archive",
+    "safetensors": "dlcalc.interop.safetensors",
 }
 #: Formats that run code when they are loaded, or hold no layers: why not, and what to save.
 REFUSED = {
@@ -41,6 +46,7 @@ REFUSED = {
         "is Python source, which is not read",
         "Write its layers in the notation.",
     ),
+    "onnx": ("is an ONNX model, of a format that is not read here", ""),
     "gguf": ("is a GGUF file, of a format that is not read here", ""),
 }
 _HEAD = 4_096
@@ -50,6 +56,8 @@ _MAGIC = {
     b"\x89HDF\r\n\x1a\n": "hdf5",
     b"GGUF": "gguf",
 }
+# Under these names a file that is cut off or hostile is refused as what it claims to be.
+_ENDINGS = {".safetensors": "safetensors", ".onnx": "onnx"}
 # Endings under which pickles go, whatever their first bytes are.
 _PICKLES = (".pt", ".pth", ".pkl", ".pickle", ".joblib", ".ckpt")
 _COMMENTS = r"(?:\s|#[^\n]*\n|\"\"\"[^\"]*\"\"\")*"
@@ -65,13 +73,13 @@ def recognised(path: str) -> str:
 
     Raises `InputError` if the file cannot be opened.
     """
-    found = _by_head(_head(path))
-    return found or ("pickle" if path.lower().endswith(_PICKLES) else "")
+    return _by_head(_head(path)) or _by_ending(path)
 
 
-def read(path: str, given: Shape | None = None, format: str = "") -> Graph:
-    """The graph of a model file. Raises `InputError` if it is of no format that is read.
+def read(path: str, given: Shape | None = None, format: str = "") -> Graph | Checkpoint:
+    """The graph of a model file, or its tensors alone where it holds no layers.
 
+    Raises `InputError` if it is of no format that is read.
     ``given`` is an INPUT for a model with one input; ``format`` saves looking twice.
     """
     name = "standard input" if path == "-" else abridged(path, 60)
@@ -81,8 +89,14 @@ def read(path: str, given: Shape | None = None, format: str = "") -> Graph:
         raise InputError(f"{name} {rule}", mend=mend)
     if found not in READERS:
         raise InputError(f"{name} is no model file that is read here")
-    graph: Graph = import_module(READERS[found]).read(path, name, given)
-    return graph
+    model: Graph | Checkpoint = import_module(READERS[found]).read(path, name, given)
+    return model
+
+
+def _by_ending(path: str) -> str:
+    """The format that a name claims, where the bytes do not show it."""
+    ending = os.path.splitext(path.lower())[1]
+    return "pickle" if ending in _PICKLES else _ENDINGS.get(ending, "")
 
 
 def _head(path: str) -> bytes:
@@ -109,6 +123,12 @@ def _by_head(head: bytes) -> str:
     # The opcode PROTO, a version that exists, then what a pickle of any version may go on with.
     if len(head) > 2 and head[0] == 0x80 and 1 <= head[1] <= 5:
         return "pickle"
+    # The length of a header in eight bytes, at most 100 MB, then the brace of its JSON.
+    if head[8:9] == b"{" and int.from_bytes(head[:8], "little") <= 100_000_000:
+        return "safetensors"
+    # A protobuf of which the first field, 1, is the version of the format, then another field.
+    if re.match(rb"\x08[\x01-\x1f][\x12\x1a\x22\x2a\x32\x3a\x42]", head):
+        return "onnx"
     if head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{",):
         return "json"
     text = head.decode("utf-8", "replace").lstrip("\ufeff")
