@@ -38,7 +38,7 @@ class Claim(NamedTuple):
     ``statement`` is in our own words and true as it stands, for an erratum too: it says
     what was printed and what is right. ``conditions`` says when it holds, ``contradicts``
     names claims of other notes that say otherwise, ``commands`` are lines to try.
-    ``budget`` is in seconds; ``trained`` marks proofs that train or sample.
+    ``budget`` is in seconds of a processor; ``trained`` marks proofs that train or sample.
     """
 
     slug: str
@@ -59,6 +59,8 @@ class Claim(NamedTuple):
     proof: Callable[[Proof], None]
 
 
+#: Seconds that a proof may take unless its record says more.
+QUICK, TRAINED = 2.0, 10.0
 #: The attribute by which a proof carries its record.
 RECORD = "claim"
 
@@ -78,7 +80,7 @@ def claim(
     conditions: str = "",
     contradicts: Sequence[str] = (),
     commands: Sequence[str] = (),
-    budget: float = 2.0,
+    budget: float = 0.0,
     trained: bool = False,
 ) -> Callable[[Callable[[Proof], None]], Callable[[Proof], None]]:
     """Make a function the proof of a claim.
@@ -107,7 +109,7 @@ def claim(
             " ".join(conditions.split()),
             tuple(contradicts),
             tuple(commands),
-            budget,
+            budget or (TRAINED if trained else QUICK),
             trained,
             proof,
         )

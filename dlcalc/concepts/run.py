@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -87,6 +88,7 @@ def judge(slug: str, seed: int = 0, *, broken: str = "", scale: float = 1.0) -> 
     ``scale`` stretches the budget, for a machine that is busy. What a proof raises
     counts against the claim: it is not as stated, and the reason says why.
     """
+    _alone()
     record = find(slug)
     proof = Proof(seed, broken)
     started = time.monotonic()
@@ -137,7 +139,13 @@ def _told(judgement: Judgement, done: Callable[[Judgement], None] | None) -> Jud
 
 
 def _quietly() -> None:
-    """A worker leaves Ctrl-C to its parent, and has one thread for its sums."""
+    """A worker leaves Ctrl-C to its parent."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _alone() -> None:
+    """One thread for sums as small as those of proofs: more would only spend their time."""
+    if "numpy" in sys.modules:
+        return
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[name] = "1"

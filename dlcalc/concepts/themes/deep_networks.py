@@ -194,7 +194,6 @@ def same_activation_everywhere(proof: Proof) -> None:
         "dlcalc train-toy noisy-labels dense:24 relu dense:2 --samples 160 --epochs 100",
         "dlcalc train-toy noisy-labels '8*[dense:24 relu]' dense:2 --samples 160 --epochs 100",
     ],
-    budget=10.0,
     trained=True,
 )
 def deeper_generalises_better(proof: Proof) -> None:
@@ -250,7 +249,6 @@ def deeper_generalises_better(proof: Proof) -> None:
         "dlcalc train-toy glyphs:12 flatten '4*[dense:48 tanh]' dense:10 --optimizer gd --lr 0.3"
         " --epochs 10",
     ],
-    budget=10.0,
     trained=True,
 )
 def pretraining_helps_deep_sigmoid(proof: Proof) -> None:

@@ -262,7 +262,6 @@ def rnn_ten_step_limit(proof: Proof) -> None:
     conditions="The bias of the forget gate starts at 1 or more; with 0 it fails over 50 steps.",
     formula="c = f*c + i*g",
     commands=["dlcalc train-toy recall:20 lstm:8 last dense:4 --epochs 2"],
-    budget=4.0,
     trained=True,
 )
 def lstm_long_recall(proof: Proof) -> None:

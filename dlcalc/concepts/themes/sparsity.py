@@ -94,7 +94,6 @@ def relu_sparsity(proof: Proof) -> None:
     verdict=ERRATUM,
     formula="mean(relu(z) == 0)",
     commands=["dlcalc train-toy noisy-labels dense:24 relu dense:2"],
-    budget=10.0,
     trained=True,
 )
 def sparsity_improves_generalisation(proof: Proof) -> None:
