@@ -6,6 +6,7 @@ from dlcalc.schemas.form import (
     NOTES,
     SHAPE,
     array,
+    boolean,
     document,
     either,
     integer,
@@ -37,6 +38,71 @@ LAYER = record(
     },
 )
 
+_RUN = record(
+    {
+        "first": integer("the least number"),
+        "last": nullable(integer("the greatest; null where it goes on without end")),
+        "step": integer("how far apart the numbers are"),
+    }
+)
+
+SOLVED = record(
+    {
+        "like": LIKE,
+        "input": SHAPE,
+        "output": array(integer(), "the sizes that were asked for"),
+        "unknowns": array(
+            record(
+                {
+                    "name": text("the letter, or the argument written as _"),
+                    "layer": nullable(text("the layer whose argument it is")),
+                    "axis": nullable(integer("the argument's axis from 0, where it has several")),
+                    "low": integer("the least number that was tried"),
+                    "high": integer("the greatest"),
+                }
+            ),
+            "what was open, letters first",
+        ),
+        "answers": array(
+            record(
+                {
+                    "layers": array(text(), "the words that were open, with their numbers"),
+                    "numbers": array(integer(), "one for each open argument"),
+                    "letters": mapping(array(_RUN), "the numbers of each letter, as runs"),
+                }
+            ),
+            "the simplest first",
+        ),
+        "complete": boolean("whether these are all answers within the bounds"),
+        "simplest": text("the least numbers of the first answer, in the notation"),
+    },
+    {"verification": VERIFICATION, "notes": NOTES},
+    about="under --solve",
+)
+
+BOXED = record(
+    {
+        "like": LIKE,
+        "input": SHAPE,
+        "output": SHAPE,
+        "position": array(integer(), "the position of the output along each side, from 0"),
+        "sides": array(
+            record(
+                {
+                    "first": nullable(integer("the first input that is read; null for none")),
+                    "last": nullable(integer("the last")),
+                    "read": integer("how many are read"),
+                    "shared_with_next": nullable(
+                        integer("how many the next output reads too; null for the last output")
+                    ),
+                }
+            )
+        ),
+        "misaligned": array(text(), "where branches look at different places"),
+    },
+    about="under --box",
+)
+
 SCHEMA = document(
     "dlcalc shape",
     either(
@@ -49,6 +115,8 @@ SCHEMA = document(
                 **LINE,
             },
         ),
+        SOLVED,
+        BOXED,
         comparison(text()),
         ERROR,
     ),
