@@ -419,6 +419,7 @@ complete -c dlcalc -n '__dlcalc_is params' -l optimizer -x -a 'sgd momentum nest
 complete -c dlcalc -n '__dlcalc_is params' -l include -x -d 'Count as MACs: attention, masked, gates, bias, normalisation, activation.'
 complete -c dlcalc -n '__dlcalc_is params' -l exclude -x -d 'Leave these out, such as masked.'
 complete -c dlcalc -n '__dlcalc_is params' -l sharing -d 'What each layer would cost without sharing.'
+complete -c dlcalc -n '__dlcalc_is params' -l explain -x -d 'Which conventions give a figure, such as 4.1G.'
 complete -c dlcalc -n '__dlcalc_is params' -l verify -d 'Run the net on real arrays as well, and compare.'
 complete -c dlcalc -n '__dlcalc_is params' -l verify-budget -x -d 'What that may take, such as 2GB,20s.'
 complete -c dlcalc -n '__dlcalc_is params' -l json -d 'Print one JSON document.'

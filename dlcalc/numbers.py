@@ -8,6 +8,7 @@ A word is read as what it is: a number or vector (``0.5,-1,2``), an array
 from __future__ import annotations
 
 import re
+from fractions import Fraction
 from os.path import exists
 from typing import NamedTuple
 
@@ -26,6 +27,11 @@ _VECTOR = re.compile(rf"\s*{_NUMBER}\s*(?:,\s*{_NUMBER}\s*)*")
 _TOKEN = re.compile(rf"\s*(?:({_NUMBER})|([\[\],]))\s*")
 _ONE = re.compile(_NUMBER)
 _WHOLE = re.compile(r"([-+]?[0-9]+)(?:\.([0-9]*))?(?:[eE]\+?([0-9]{1,4})|(?:\*\*|\^)([0-9]{1,4}))?")
+_AMOUNT = re.compile(
+    r"([+-]?(?:[0-9][0-9,]*\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?)([kKMGTB%]?)"
+)
+#: Powers of ten by the letter behind a number; B is a billion.
+_UNITS = {"": 0, "k": 3, "K": 3, "M": 6, "G": 9, "B": 9, "T": 12, "%": -2}
 # What was meant as numbers, and not as the path of a file.
 _MEANT = re.compile(r"[-+0-9.,eE\s]*")
 
@@ -36,6 +42,13 @@ class Numbers(NamedTuple):
     sizes: tuple[int, ...]
     values: list[float]
     columns: tuple[str, ...] = ()
+
+
+class Amount(NamedTuple):
+    """A number as written, and half a unit of its last digit."""
+
+    value: Fraction
+    half: Fraction
 
 
 def number(text: str, name: str) -> float:
@@ -49,6 +62,26 @@ def number(text: str, name: str) -> float:
     if not _ONE.fullmatch(text.strip()):
         raise _refusal(text, 0, len(text), f"{name} must be a number, not {abridged(text)}")
     return float(text)
+
+
+def amount(text: str) -> Amount | None:
+    """A number with the room that its written digits leave, None if it is no number.
+
+    >>> amount("25.6M")
+    Amount(value=Fraction(25600000, 1), half=Fraction(50000, 1))
+    >>> amount("6x28x28") is None
+    True
+    """
+    number = _AMOUNT.fullmatch(text.strip())
+    if number is None:
+        return None
+    mantissa, _, exponent = number[1].replace(",", "").lower().partition("e")
+    shift = int(exponent or 0) + _UNITS[number[2]]
+    digits = len(mantissa.partition(".")[2])
+    unit = Fraction(10) ** (shift - digits)
+    exact = shift <= 0 and not digits
+    value = Fraction(mantissa.replace(".", "")) * unit
+    return Amount(value, Fraction(0) if exact else unit / 2)
 
 
 def whole(text: str | int, name: str, *, least: int = 0) -> int:

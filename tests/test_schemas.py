@@ -32,6 +32,8 @@ params googlenet
 params 128 embedding:1000,64 2*decoder:4 dense:1000,tied=embedding1
 params 128x64 moe:8,active=2[dense:256 relu dense:64]
 params 3x32x32 conv:6,k5 --batch N --dtype float16
+params resnet50 --explain 5G
+params Tx128 lstm:64 --explain 49.4k
 forward '[[1,2],[3,4]]' conv:1,k2 --flip --verify
 activation relu --at 0 --verify
 activation exp

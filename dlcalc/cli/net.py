@@ -59,6 +59,25 @@ def compared(words: tuple[str, ...], settings: dict[str, Any]) -> dict[str, Any]
     return {name: settings[name] for name in ("layout", "file")}
 
 
+def explaining(words: tuple[str, ...], compare: bool, settings: dict[str, Any]) -> bool:
+    """Whether ``--explain`` is asked; it refuses what it has no use for."""
+    if settings["explain"] is None:
+        del settings["explain"]
+        return False
+    unused = [name for name in settings if name not in _EXPLAINED and settings[name]]
+    unused += ["compare"] if compare else []
+    if words == ("-",):
+        raise click.UsageError("--explain asks about one net, and - reads one from each line.")
+    if unused:
+        raise click.UsageError(f"--explain takes no --{unused[0].replace('_', '-')}.")
+    return True
+
+
+def explained(settings: dict[str, Any]) -> dict[str, Any]:
+    """The settings that an explanation takes."""
+    return {name: settings[name] for name in _EXPLAINED if name != "explain"}
+
+
 def boxing(words: tuple[str, ...], batch: str | None, settings: dict[str, Any]) -> bool:
     """Whether ``--box`` is asked; it refuses what it has no use for."""
     if settings["box"] is None:
@@ -111,4 +130,5 @@ def verify_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
+_EXPLAINED = ("explain", "layout", "file", "like", "dtype", "include", "exclude")
 _COMPARED = ("layout", "file", "like")

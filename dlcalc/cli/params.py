@@ -11,7 +11,7 @@ from dlcalc.answers.network import load_line, named_convention
 from dlcalc.answers.params import answer, question
 from dlcalc.answers.params import params as answer_params
 from dlcalc.cli.command import command
-from dlcalc.cli.net import compared, is_stream, net_options, verify_options
+from dlcalc.cli.net import compared, explained, explaining, is_stream, net_options, verify_options
 from dlcalc.cli.output import Form
 from dlcalc.layers.base import PARTS
 from dlcalc.result import Result
@@ -26,6 +26,7 @@ from dlcalc.result import Result
     "dlcalc params gpt2 --dtype bfloat16 --batch 8 --optimizer adamw",
     "dlcalc params 10x50 lstm:128,layers=5 --like keras",
     "dlcalc params 3x32x32 conv:6,k5 --sharing",
+    "dlcalc params resnet50 --explain 8.18G",
     "dlcalc params lenet5 --verify",
 )
 @net_options
@@ -35,6 +36,7 @@ from dlcalc.result import Result
 @click.option("--include", metavar="PARTS", default="", help=f"Count as MACs: {', '.join(PARTS)}.")
 @click.option("--exclude", metavar="PARTS", default="", help="Leave these out, such as masked.")
 @click.option("--sharing", is_flag=True, help="What each layer would cost without sharing.")
+@click.option("--explain", metavar="FIGURE", help="Which conventions give a figure, such as 4.1G.")
 @verify_options
 @click.pass_obj
 def params(form: Form, /, words: tuple[str, ...], compare: bool, **settings: Any) -> Result | int:
@@ -44,6 +46,10 @@ def params(form: Form, /, words: tuple[str, ...], compare: bool, **settings: Any
     net brings its usual input. A MAC is one multiply and one add, so FLOPs are
     twice as many. A single - answers standard input line by line.
     """
+    if explaining(words, compare, settings):
+        from dlcalc.answers.explain import explain
+
+        return explain(*words, figure=settings.pop("explain"), **explained(settings))
     if compare:
         from dlcalc.answers.compare import compare_params
 

@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 from dlcalc.errors import DlcalcError, InputError, abridged
 from dlcalc.notes.markdown import Written, written
-from dlcalc.notes.sentence import Amount, Limit, Sentence, amount, command, read
+from dlcalc.notes.sentence import Limit, Sentence, command, read
+from dlcalc.numbers import Amount, amount
 
 # What a limit may be off a whole number by, which numbers on the way to it never reach.
 _EXACT = 1e-6

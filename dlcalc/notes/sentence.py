@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shlex
-from fractions import Fraction
 from typing import NamedTuple
 
 from dlcalc.errors import InputError, abridged
@@ -13,10 +12,6 @@ from dlcalc.errors import InputError, abridged
 RELATIONS = ("==", "~=", "!=", "<=", ">=", "<", ">")
 _RELATION = re.compile(r"\s(==|~=|!=|<=|>=|<|>)\s")
 _LIMIT = re.compile(r"(.+?)\s*->\s*(\S+)\s+as\s+([A-Za-z_]\w*)\s*->\s*(\S+)")
-_NUMBER = re.compile(
-    r"([+-]?(?:[0-9][0-9,]*\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?)([kKMGT%]?)"
-)
-_UNITS = {"": 0, "k": 3, "K": 3, "M": 6, "G": 9, "T": 12, "%": -2}
 #: Options with which any command would read or write files, and commands that are no claims.
 _FILES = {"--save", "--resume", "--plot", "--data", "--svg", "-f", "--file"}
 _NO_CLAIMS = {"export"}
@@ -37,13 +32,6 @@ class Limit(NamedTuple):
     claimed: str
     variable: str
     to: str
-
-
-class Amount(NamedTuple):
-    """A number as written, and half a unit of its last digit."""
-
-    value: Fraction
-    half: Fraction
 
 
 def read(text: str) -> Sentence | Limit:
@@ -109,23 +97,3 @@ def _names_claims(words: list[str]) -> bool:
 def _wrt(words: list[str]) -> list[str]:
     """``grad x^2 wrt x`` as it is spoken."""
     return ["--wrt" if word == "wrt" else word for word in words]
-
-
-def amount(text: str) -> Amount | None:
-    """A number with the room that its written digits leave, None if it is no number.
-
-    >>> amount("25.6M")
-    Amount(value=Fraction(25600000, 1), half=Fraction(50000, 1))
-    >>> amount("6x28x28") is None
-    True
-    """
-    number = _NUMBER.fullmatch(text.strip())
-    if number is None:
-        return None
-    mantissa, _, exponent = number[1].replace(",", "").lower().partition("e")
-    shift = int(exponent or 0) + _UNITS[number[2]]
-    digits = len(mantissa.partition(".")[2])
-    unit = Fraction(10) ** (shift - digits)
-    exact = shift <= 0 and not digits
-    value = Fraction(mantissa.replace(".", "")) * unit
-    return Amount(value, Fraction(0) if exact else unit / 2)

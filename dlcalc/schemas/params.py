@@ -8,8 +8,10 @@ from dlcalc.schemas.form import (
     array,
     document,
     either,
+    integer,
     mapping,
     nullable,
+    number,
     record,
     ref,
     size,
@@ -56,6 +58,15 @@ MEMORY = record(
     },
     about="bytes, as --dtype, --batch and --optimizer ask for",
 )
+READING = record(
+    {
+        "value": integer("the exact number"),
+        "counts": text("MACs, FLOPs, parameters, or bytes of what"),
+        "net": text("the net or the one of its family"),
+        "input": SHAPE,
+        "departures": array(text("what is done otherwise than dlcalc params does")),
+    }
+)
 
 SCHEMA = document(
     "dlcalc params",
@@ -83,6 +94,15 @@ SCHEMA = document(
             },
         ),
         comparison(text()),
+        record(
+            {
+                "figure": text("as it was quoted"),
+                "least": number("the least that would be written so"),
+                "most": number("the most that would be written so"),
+                "explanations": array(READING, "those with the fewest departures"),
+            },
+            {"nearest": READING, "notes": NOTES},
+        ),
         ERROR,
     ),
     {"layer": LAYER},

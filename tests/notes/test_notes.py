@@ -18,7 +18,8 @@ from dlcalc.notes.check import MALFORMED, OK, UNDECIDED, WRONG, Verdict, check
 from dlcalc.notes.limit import limit
 from dlcalc.notes.markdown import MAX_CLAIMS, written
 from dlcalc.notes.result import updated
-from dlcalc.notes.sentence import amount, command, read
+from dlcalc.notes.sentence import command, read
+from dlcalc.numbers import amount
 
 
 def verdicts(text: str) -> list[Verdict]:
