@@ -13,7 +13,7 @@ from dlcalc.answers.network import load, load_model, named_convention
 from dlcalc.answers.params import ParamsResult, Question, question
 from dlcalc.answers.params_table import grouped
 from dlcalc.answers.shape import ShapeResult
-from dlcalc.answers.versus_rows import GAP, Line, Record, cost, differences, records
+from dlcalc.answers.versus_rows import GAP, Line, Record, channels_first, cost, differences, records
 from dlcalc.errors import InputError, Source, abridged
 from dlcalc.layers.convention import Convention
 from dlcalc.layers.shape import Layout, Shape, sizes_text
@@ -140,7 +140,8 @@ class Side:
     @property
     def output(self) -> tuple[Size, ...]:
         """What comes out of the net."""
-        return self.answer.steps[-1].output.sizes
+        steps = self.answer.steps
+        return (steps[-1].output if steps else self.answer.start).sizes
 
     def document(self) -> dict[str, object]:
         """The net as JSON has it."""
@@ -208,6 +209,8 @@ class Versus(Result):
         rules = [side.answer.convention.name for side in (left, right)]
         if rules[0] != rules[1]:
             found.append(f"the left net has the rules of {rules[0]}, the right of {rules[1]}")
+        if left.answer.start.layout != right.answer.start.layout:
+            found.append("outputs of 3 sizes and more are compared with the channels first")
         if self.borrowed:
             found.append(f"the right net takes the INPUT of the left, {left.answer.start}")
         for side in (left, right):
@@ -274,12 +277,13 @@ class Versus(Result):
 
     def table(self) -> list[dict[str, object]]:
         """A record for each line: the change, what differs, both layers."""
+        names = list(self.left.sums)
         return [
             {
                 "change": layer.change,
                 "differs": " ".join(layer.differs),
-                **_flat("left", layer.left),
-                **_flat("right", layer.right),
+                **_flat("left", layer.left, names),
+                **_flat("right", layer.right, names),
             }
             for layer in self.layers
         ]
@@ -298,11 +302,13 @@ class Versus(Result):
         return document
 
 
+_NUMBERS = ("output", "parameters", "MACs")
 _LABELS = {"macs": "MACs"}
 
 
 def _input(side: Side) -> Line:
-    return Line(Record("input", (), (), side.answer.start.sizes), "input", "")
+    start = side.answer.start
+    return Line(Record("input", (), (), channels_first(start)), "input", "", start.sizes)
 
 
 def _shown(size: Size | None) -> str:
@@ -315,8 +321,9 @@ def _rows(layer: Beside) -> list[Row]:
         assert layer.left is not None
         return [_row("=", layer.left, "aside")]
     rows = [_row(sign, line) for sign, line in layer.sides]
-    differs = layer.differs
-    if differs and "layer" not in differs:
+    # Numbers that differ stand below one another.
+    differs = [name for name in layer.differs if name not in _NUMBERS]
+    if layer.change == "changed" and differs:
         rows.append(Row(("", "", f"  {', '.join(differs)}"), "aside"))
     return rows
 
@@ -326,8 +333,8 @@ def _row(sign: str, line: Line, role: str = "") -> Row:
     numbers = ["" if n == 0 else _shown(n) for n in (record.parameters, record.macs)]
     if record.parameters is None:
         numbers = []
-    place, text = abridged(line.place, 24), abridged(line.text)
-    return Row((sign, place, text, sizes_text(record.output), *numbers), role)
+    place, text = abridged(line.place, 20), abridged(line.text, 36)
+    return Row((sign, place, text, sizes_text(line.output), *numbers), role)
 
 
 def _document(layer: Beside) -> dict[str, object]:
@@ -339,8 +346,7 @@ def _document(layer: Beside) -> dict[str, object]:
     }
 
 
-def _flat(side: str, line: Line | None) -> dict[str, object]:
-    if line is None:
-        return {f"{side}_{name}": None for name in ("place", "layer", "output")}
-    found = line.document() | {"output": sizes_text(line.record.output)}
-    return {f"{side}_{name}": value for name, value in found.items()}
+def _flat(side: str, line: Line | None, names: list[str]) -> dict[str, object]:
+    """The layer of one side in columns of their own, empty where there is none."""
+    found = line.document() | {"output": sizes_text(line.output)} if line else {}
+    return {f"{side}_{name}": found.get(name) for name in ["place", "layer", "output", *names]}

@@ -11,6 +11,7 @@ from dlcalc.answers.shape import ShapeResult
 from dlcalc.layers.base import Layer
 from dlcalc.layers.convention import Convention
 from dlcalc.layers.pool import WindowPool
+from dlcalc.layers.shape import Shape
 from dlcalc.layers.size import Size, as_json, total
 from dlcalc.layers.window import SlidingLayer
 from dlcalc.nets.trace import Step
@@ -23,8 +24,9 @@ class Record(NamedTuple):
     """One layer, or one bracket without what is in it.
 
     ``within`` names the brackets around it from the outermost, each with the number of the
-    branch; ``parameters`` and ``macs`` are None where nobody asked, ``macs`` also where
-    they are not defined.
+    branch. ``output`` has the channels first, whatever the layout, where three sizes or more
+    tell an image; ``parameters`` and ``macs`` are None where nobody asked, ``macs`` also
+    where they are not defined.
     """
 
     kind: str
@@ -41,13 +43,15 @@ class Line(NamedTuple):
     record: Record
     text: str
     place: str
+    #: In the order of its own layout.
+    output: tuple[Size, ...]
 
     def document(self) -> dict[str, object]:
         """The layer as JSON has it."""
         found: dict[str, object] = {
             "place": self.place,
             "layer": self.text,
-            "output": [as_json(size) for size in self.record.output],
+            "output": [as_json(size) for size in self.output],
         }
         if self.record.parameters is not None:
             found["parameters"] = as_json(self.record.parameters)
@@ -77,13 +81,12 @@ def cost(left: Record, right: Record) -> int:
     """How unlike two layers are, from 0 to less than that of both alone."""
     if left == right:
         return 0
-    apart = int(left.output != right.output)
+    apart = 0 if left.output == right.output else 2
     if left.kind != right.kind:
-        # What does not so much as make the same output is hardly a replacement.
-        return 2 * GAP - (2 if apart else 3)
-    if left.within != right.within:
-        apart += 1
-    return (1 if left.arguments == right.arguments else 3) + apart
+        return 2 * GAP - 3 + apart
+    # A layer is rather replaced by brackets with its output than by a part of them.
+    moved = 0 if left.within == right.within else 5
+    return max(1, (0 if left.arguments == right.arguments else 3) + moved + apart)
 
 
 def records(result: ParamsResult | ShapeResult) -> list[Line]:
@@ -143,8 +146,14 @@ def _line(
         arguments = (("special", type(layer).__name__), ("arguments", rest))
     bracketed = layer.branches != (0, 0)
     text = f"{node.head}[...]" if bracketed else node.text
-    record = Record(kind, tuple(arguments), within, step.output.sizes)
-    return Line(record, text, node.name or place)
+    record = Record(kind, tuple(arguments), within, channels_first(step.output))
+    return Line(record, text, node.name or place, step.output.sizes)
+
+
+def channels_first(shape: Shape) -> tuple[Size, ...]:
+    """The sizes of an image with its channels first; those of a sequence as they are."""
+    sizes = shape.sizes
+    return sizes if shape.layout == "chw" or len(sizes) < 3 else (sizes[-1], *sizes[:-1])
 
 
 def _arguments(step: Step, convention: Convention) -> tuple[tuple[str, object], ...]:

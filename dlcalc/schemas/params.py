@@ -15,7 +15,7 @@ from dlcalc.schemas.form import (
     size,
     text,
 )
-from dlcalc.schemas.nets import LIKE, VERIFICATION, comparison
+from dlcalc.schemas.nets import LIKE, VERIFICATION, comparison, versus
 from dlcalc.schemas.stream import ERROR, LINE
 
 _TENSORS = mapping(SHAPE, "the sizes of each tensor by its name")
@@ -83,6 +83,7 @@ SCHEMA = document(
             },
         ),
         comparison(text()),
+        versus(sums=True),
         ERROR,
     ),
     {"layer": LAYER},

@@ -16,7 +16,7 @@ from dlcalc.schemas.form import (
     size,
     text,
 )
-from dlcalc.schemas.nets import LIKE, VERIFICATION, comparison
+from dlcalc.schemas.nets import LIKE, VERIFICATION, comparison, versus
 from dlcalc.schemas.stream import ERROR, LINE
 
 _AXES = nullable(array(size(), "one for each spatial axis"))
@@ -50,6 +50,7 @@ SCHEMA = document(
             },
         ),
         comparison(text()),
+        versus(sums=False),
         ERROR,
     ),
     {"layer": LAYER},
