@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from fractions import Fraction
 from itertools import groupby
 from typing import NamedTuple
@@ -14,17 +14,17 @@ from dlcalc.answers.params import ParamsResult, Question, question
 from dlcalc.answers.params_table import grouped
 from dlcalc.answers.shape import ShapeResult
 from dlcalc.answers.versus_rows import GAP, Line, Record, channels_first, cost, differences, records
-from dlcalc.errors import InputError, Source, abridged
+from dlcalc.errors import InputError, Source, abridged, display_width
 from dlcalc.layers.convention import Convention
 from dlcalc.layers.shape import Layout, Shape, sizes_text
 from dlcalc.layers.size import Size, as_json
 from dlcalc.nets.align import align
-from dlcalc.nets.parser import Net, parse
+from dlcalc.nets.parser import Net, is_path, parse
 from dlcalc.result import Block, Result, Row
 
 #: More equal layers than this in a row are one line.
 FOLDED = 2
-#: A name of a net longer than this is cut where it heads a column.
+#: A name of a net longer than this does not head a column.
 _NAME = 20
 
 Answer = ParamsResult | ShapeResult
@@ -129,6 +129,12 @@ class Side:
         self.name = name
         self.answer = answer
         self.lines = records(answer)
+
+    @property
+    def shown(self) -> str:
+        """What it was called if that is short, a file without its folder; else empty."""
+        name = self.name.rpartition("/")[2] if is_path(self.name) else self.name
+        return abridged(name) if display_width(name) <= _NAME else ""
 
     @property
     def sums(self) -> dict[str, Size | None]:
@@ -255,7 +261,7 @@ class Versus(Result):
 
     def _totals(self) -> list[Block]:
         left, right = self.left, self.right
-        heads = [f"{sign} {abridged(side.name, _NAME)}" for sign, side in self._signed()]
+        heads = [f"- {left.shown or 'left'}", f"+ {right.shown or 'right'}"]
         rows = [Row(("", *heads, "ratio" if left.sums else ""), "aside")]
         shapes = {
             "input": (left.answer.start.sizes, right.answer.start.sizes),
@@ -271,9 +277,6 @@ class Versus(Result):
         rows.append(Row(("layers", *(f"{len(side.lines):,}" for side in (left, right)), "")))
         verdict = f"{self.value:,} of {len(self.layers):,} layers" if self.value else "no layer"
         return [Block("lrrr", rows), Block("ll", [Row(("differ", verdict), "answer")])]
-
-    def _signed(self) -> Iterator[tuple[str, Side]]:
-        return zip("-+", (self.left, self.right), strict=True)
 
     def table(self) -> list[dict[str, object]]:
         """A record for each line: the change, what differs, both layers."""
@@ -308,7 +311,7 @@ _LABELS = {"macs": "MACs"}
 
 def _input(side: Side) -> Line:
     start = side.answer.start
-    return Line(Record("input", (), (), channels_first(start)), "input", "", start.sizes)
+    return Line(Record("input", "input", (), (), channels_first(start)), "input", "", start.sizes)
 
 
 def _shown(size: Size | None) -> str:

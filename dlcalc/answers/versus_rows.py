@@ -23,13 +23,14 @@ GAP = 6
 class Record(NamedTuple):
     """One layer, or one bracket without what is in it.
 
-    ``within`` names the brackets around it from the outermost, each with the number of the
+    ``family`` is what its kind belongs to, such as pool; ``within`` names the brackets around it from the outermost, each with the number of the
     branch. ``output`` has the channels first, whatever the layout, where three sizes or more
     tell an image; ``parameters`` and ``macs`` are None where nobody asked, ``macs`` also
     where they are not defined.
     """
 
     kind: str
+    family: str
     arguments: tuple[tuple[str, object], ...]
     within: tuple[tuple[str, int], ...]
     output: tuple[Size, ...]
@@ -63,7 +64,7 @@ class Line(NamedTuple):
 def differences(left: Record, right: Record) -> list[str]:
     """What differs in two layers: their kind, or arguments by name, then their numbers.
 
-    >>> one = Record("conv", (("out", 6), ("kernel", (5,))), (), (6, 28, 28), 456)
+    >>> one = Record("conv", "conv", (("out", 6), ("kernel", (5,))), (), (6, 28, 28), 456)
     >>> differences(one, one._replace(arguments=(("out", 6), ("kernel", (3,))), parameters=168))
     ['kernel', 'parameters']
     """
@@ -83,7 +84,8 @@ def cost(left: Record, right: Record) -> int:
         return 0
     apart = 0 if left.output == right.output else 2
     if left.kind != right.kind:
-        return 2 * GAP - 3 + apart
+        moved = 0 if left.within == right.within else 2
+        return min(2 * GAP - 1, (5 if left.family == right.family else 9) + moved + apart)
     # A layer is rather replaced by brackets with its output than by a part of them.
     moved = 0 if left.within == right.within else 5
     return max(1, (0 if left.arguments == right.arguments else 3) + moved + apart)
@@ -146,7 +148,8 @@ def _line(
         arguments = (("special", type(layer).__name__), ("arguments", rest))
     bracketed = layer.branches != (0, 0)
     text = f"{node.head}[...]" if bracketed else node.text
-    record = Record(kind, tuple(arguments), within, channels_first(step.output))
+    family = type(layer).__module__.rpartition(".")[2]
+    record = Record(kind, family, arguments, within, channels_first(step.output))
     return Line(record, text, node.name or place, step.output.sizes)
 
 
