@@ -116,11 +116,11 @@ __dlcalc_table() {
             kinds=''
             ;;
         shape)
-            options='-f:file --file:file --layout:=chw,hwc --like:=torch,keras,tf,onnx,onnx21,caffe --compare: --batch:text --solve:text --within:text --solve-budget:text --box:text --verify: --verify-budget:text --json: -q: --quiet: --csv: --markdown: --expect:text --color:=auto,always,never -h: --help:'
+            options='-f:file --file:file --layout:=chw,hwc --like:=torch,keras,tf,onnx,onnx21,caffe --compare: --batch:text --solve:text --within:text --solve-budget:text --box:text --versus:net --verify: --verify-budget:text --json: -q: --quiet: --csv: --markdown: --expect:text --color:=auto,always,never -h: --help:'
             kinds='net+'
             ;;
         params)
-            options='-f:file --file:file --layout:=chw,hwc --like:=torch,keras,tf,onnx,onnx21,caffe --compare: --batch:text --dtype:=float64,float32,float16,bfloat16,fp8,int8,int4 --optimizer:=sgd,momentum,nesterov,adagrad,rmsprop,adadelta,adam,adamw --include:text --exclude:text --sharing: --explain:text --verify: --verify-budget:text --json: -q: --quiet: --csv: --markdown: --expect:text --color:=auto,always,never -h: --help:'
+            options='-f:file --file:file --layout:=chw,hwc --like:=torch,keras,tf,onnx,onnx21,caffe --compare: --batch:text --dtype:=float64,float32,float16,bfloat16,fp8,int8,int4 --optimizer:=sgd,momentum,nesterov,adagrad,rmsprop,adadelta,adam,adamw --include:text --exclude:text --sharing: --explain:text --versus:net --verify: --verify-budget:text --json: -q: --quiet: --csv: --markdown: --expect:text --color:=auto,always,never -h: --help:'
             kinds='net+'
             ;;
         activation)

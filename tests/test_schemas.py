@@ -34,6 +34,9 @@ params 128x64 moe:8,active=2[dense:256 relu dense:64]
 params 3x32x32 conv:6,k5 --batch N --dtype float16
 params resnet50 --explain 5G
 params Tx128 lstm:64 --explain 49.4k
+params 128x128x3 conv:6,k3 relu --layout hwc --versus 'conv:6,k5 tanh'
+params CxHxW conv:6,k3 --versus 'conv:6,k5 relu'
+shape 28 maxpool:2 relu --versus maxpool:3
 forward '[[1,2],[3,4]]' conv:1,k2 --flip --verify
 activation relu --at 0 --verify
 activation exp

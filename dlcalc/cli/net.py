@@ -112,6 +112,36 @@ def solving(words: tuple[str, ...], batch: str | None, settings: dict[str, Any])
     return False
 
 
+versus_option = click.option(
+    "--versus",
+    metavar="NET",
+    help="Beside another net, layer by layer: its name, a file, or quoted with its INPUT; "
+    "--expect then takes how many layers differ, or same.",
+)
+
+
+def versus(words: tuple[str, ...], settings: dict[str, Any], other: str, *also: str) -> bool:
+    """Whether ``--versus`` is asked; then its settings alone are kept, and others refused.
+
+    ``other`` is an option that was given and is not among the settings; ``also`` are settings
+    that it takes beside those of every net.
+    """
+    if settings["versus"] is None:
+        del settings["versus"]
+        return False
+    if words == ("-",):
+        raise click.UsageError("--versus asks about two nets, and - reads one from each line.")
+    used = ("layout", "file", "like", "versus", *also)
+    unused = [other] * bool(other) + [
+        name for name in settings if name not in used and settings[name]
+    ]
+    if unused:
+        raise click.UsageError(f"--versus takes no --{unused[0].replace('_', '-')}.")
+    for name in [name for name in settings if name not in used]:
+        del settings[name]
+    return True
+
+
 def verify_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add ``--verify`` and its budget to a command."""
     options = (

@@ -11,7 +11,16 @@ from dlcalc.answers.network import load_line, named_convention
 from dlcalc.answers.params import answer, question
 from dlcalc.answers.params import params as answer_params
 from dlcalc.cli.command import command
-from dlcalc.cli.net import compared, explained, explaining, is_stream, net_options, verify_options
+from dlcalc.cli.net import (
+    compared,
+    explained,
+    explaining,
+    is_stream,
+    net_options,
+    verify_options,
+    versus,
+    versus_option,
+)
 from dlcalc.cli.output import Form
 from dlcalc.layers.base import PARTS
 from dlcalc.result import Result
@@ -28,6 +37,7 @@ from dlcalc.result import Result
     "dlcalc params 3x32x32 conv:6,k5 --sharing",
     "dlcalc params resnet50 --explain 8.18G",
     "dlcalc params lenet5 --verify",
+    "dlcalc params resnet50 --versus resnet50-v1",
 )
 @net_options
 @click.option("--batch", metavar="N", help="Memory for a batch of N, a number or a letter.")
@@ -37,6 +47,7 @@ from dlcalc.result import Result
 @click.option("--exclude", metavar="PARTS", default="", help="Leave these out, such as masked.")
 @click.option("--sharing", is_flag=True, help="What each layer would cost without sharing.")
 @click.option("--explain", metavar="FIGURE", help="Which conventions give a figure, such as 4.1G.")
+@versus_option
 @verify_options
 @click.pass_obj
 def params(form: Form, /, words: tuple[str, ...], compare: bool, **settings: Any) -> Result | int:
@@ -50,6 +61,10 @@ def params(form: Form, /, words: tuple[str, ...], compare: bool, **settings: Any
         from dlcalc.answers.explain import explain
 
         return explain(*words, figure=settings.pop("explain"), **explained(settings))
+    if versus(words, settings, "compare" if compare else "", "include", "exclude"):
+        from dlcalc.answers.versus import versus_params
+
+        return versus_params(*words, **settings)
     if compare:
         from dlcalc.answers.compare import compare_params
 

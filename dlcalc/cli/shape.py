@@ -10,7 +10,16 @@ from dlcalc.answers.network import load_line, named_convention, size_option
 from dlcalc.answers.shape import answer
 from dlcalc.answers.shape import shape as answer_shape
 from dlcalc.cli.command import command
-from dlcalc.cli.net import boxing, compared, is_stream, net_options, solving, verify_options
+from dlcalc.cli.net import (
+    boxing,
+    compared,
+    is_stream,
+    net_options,
+    solving,
+    verify_options,
+    versus,
+    versus_option,
+)
 from dlcalc.cli.output import Form
 from dlcalc.result import Result
 
@@ -27,6 +36,7 @@ from dlcalc.result import Result
     "dlcalc shape 3xHxW resnet50 --solve 1000",
     "dlcalc shape 28 conv:k_,s2,p_ --solve 14",
     "dlcalc shape 3x32x32 conv:6,k5 maxpool:2 --box 3x4",
+    "dlcalc shape 3x32x32 conv:6,k5 relu --versus 'conv:6,k3 relu'",
     "dlcalc shape - < questions.txt",
 )
 @net_options
@@ -44,6 +54,7 @@ from dlcalc.result import Result
 @click.option(
     "--box", metavar="POSITION", help="The inputs behind one output, such as 3x4, from 0."
 )
+@versus_option
 @verify_options
 @click.pass_obj
 def shape(
@@ -56,6 +67,10 @@ def shape(
     NET is layers such as conv:64,k7,s2,p3 (dlcalc layers), nets such as resnet50
     (dlcalc zoo), or a file. A single - answers standard input line by line.
     """
+    if versus(words, settings, "compare" if compare else "" if batch is None else "batch"):
+        from dlcalc.answers.versus import versus_shape
+
+        return versus_shape(*words, **settings)
     if compare:
         from dlcalc.answers.compare import compare_shape
 

@@ -2,7 +2,21 @@
 
 from __future__ import annotations
 
-from dlcalc.schemas.form import NOTES, SHAPE, Schema, array, boolean, mapping, record, text
+from dlcalc.schemas.form import (
+    NOTES,
+    SHAPE,
+    Schema,
+    array,
+    boolean,
+    integer,
+    mapping,
+    nullable,
+    number,
+    record,
+    size,
+    text,
+    word,
+)
 
 LIKE = text("whose conventions: torch, keras, tf, onnx, onnx21 or caffe")
 
@@ -41,4 +55,35 @@ def comparison(answers: Schema) -> Schema:
             "notes": NOTES,
         },
         about="under --compare",
+    )
+
+
+def versus(*, sums: bool) -> Schema:
+    """The answer under ``--versus``; ``sums`` says whether it counts anything."""
+    counted: dict[str, Schema] = {"parameters": size(), "macs": nullable(size())} if sums else {}
+    line = record(
+        {"place": text("from 1, or the name in a file"), "layer": text(), "output": SHAPE}, counted
+    )
+    net = record({"net": text(), "like": LIKE, "input": SHAPE, "output": SHAPE, **counted})
+    ratio = nullable(number("the right one by the left one"))
+    return record(
+        {
+            "differing": integer("how many of the layers below are not the same"),
+            "left": net,
+            "right": net,
+            "ratios": record(dict.fromkeys(counted, ratio)),
+            "layers": array(
+                record(
+                    {
+                        "change": word("same", "changed", "replaced", "removed", "added"),
+                        "differs": array(text(), "what differs, arguments by their names"),
+                        "left": nullable(line),
+                        "right": nullable(line),
+                    }
+                ),
+                "those that stand beside one another, or alone",
+            ),
+        },
+        {"notes": NOTES},
+        about="under --versus",
     )

@@ -17,7 +17,7 @@ from dlcalc.schemas.form import (
     size,
     text,
 )
-from dlcalc.schemas.nets import LIKE, VERIFICATION, comparison
+from dlcalc.schemas.nets import LIKE, VERIFICATION, comparison, versus
 from dlcalc.schemas.stream import ERROR, LINE
 
 _TENSORS = mapping(SHAPE, "the sizes of each tensor by its name")
@@ -103,6 +103,7 @@ SCHEMA = document(
             },
             {"nearest": READING, "notes": NOTES},
         ),
+        versus(sums=True),
         ERROR,
     ),
     {"layer": LAYER},

@@ -17,7 +17,7 @@ from dlcalc.schemas.form import (
     size,
     text,
 )
-from dlcalc.schemas.nets import LIKE, VERIFICATION, comparison
+from dlcalc.schemas.nets import LIKE, VERIFICATION, comparison, versus
 from dlcalc.schemas.stream import ERROR, LINE
 
 _AXES = nullable(array(size(), "one for each spatial axis"))
@@ -118,6 +118,7 @@ SCHEMA = document(
         SOLVED,
         BOXED,
         comparison(text()),
+        versus(sums=False),
         ERROR,
     ),
     {"layer": LAYER},
