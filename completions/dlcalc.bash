@@ -50,7 +50,7 @@ _dlcalc() {
             __dlcalc_offer "${option%%:*}"
         done
     elif [[ -z $command ]]; then
-        __dlcalc_offer shape params activation loss norm step grad train-toy concepts check softmax bootstrap split forward layers zoo schema
+        __dlcalc_offer shape params activation loss norm step grad train-toy concepts check softmax bootstrap split forward export layers zoo schema
     else
         __dlcalc_operand
     fi
@@ -170,6 +170,10 @@ __dlcalc_table() {
         forward)
             options='--weights:file --set:text --seed:text --initialiser:text --batch: --training: --flip: --backward:text --target:text --cotangent:text --trace: --verify: --digits:text -f:file --file:file --layout:=chw,hwc --like:=torch,keras,tf,onnx,onnx21,caffe --json: -q: --quiet: --csv: --markdown: --expect:text --color:=auto,always,never -h: --help:'
             kinds='file net+'
+            ;;
+        export)
+            options='-f:file --file:file --to:=torch,net --class-name:text --like:=torch,keras,tf,onnx,onnx21,caffe -o:file --output:file --json: -q: --quiet: --csv: --markdown: --color:=auto,always,never -h: --help:'
+            kinds='net+'
             ;;
         layers)
             options='--json: -q: --quiet: --csv: --markdown: --color:=auto,always,never -h: --help:'

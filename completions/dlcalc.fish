@@ -381,6 +381,7 @@ complete -c dlcalc -n 'not __dlcalc_command' -a softmax -d 'Softmax in four floa
 complete -c dlcalc -n 'not __dlcalc_command' -a bootstrap -d 'What drawing with replacement leaves out, to 1/e.'
 complete -c dlcalc -n 'not __dlcalc_command' -a split -d 'Folds, hold-outs, bootstraps and batches of N examples.'
 complete -c dlcalc -n 'not __dlcalc_command' -a forward -d 'Numbers through layers, every intermediate shown.'
+complete -c dlcalc -n 'not __dlcalc_command' -a export -d 'A net as PyTorch source, or in the normalised notation.'
 complete -c dlcalc -n 'not __dlcalc_command' -a layers -d 'Every layer with its arguments.'
 complete -c dlcalc -n 'not __dlcalc_command' -a zoo -d 'Every built-in net.'
 complete -c dlcalc -n 'not __dlcalc_command' -a schema -d 'The form of a command\'s JSON, as JSON Schema.'
@@ -712,6 +713,20 @@ complete -c dlcalc -n '__dlcalc_is forward' -s h -l help -d 'Show this message a
 complete -c dlcalc -n '__dlcalc_is forward' -F
 complete -c dlcalc -n '__dlcalc_is forward' -a '(__dlcalc_net)'
 complete -c dlcalc -n '__dlcalc_is forward; and __dlcalc_path' -F
+
+complete -c dlcalc -n '__dlcalc_is export' -s f -l file -r -F -d 'Read the net from a file.'
+complete -c dlcalc -n '__dlcalc_is export' -l to -x -a 'torch net' -d 'PyTorch source, or the notation.'
+complete -c dlcalc -n '__dlcalc_is export' -l class-name -x -d 'Of the nn.Module.  [default: Net]'
+complete -c dlcalc -n '__dlcalc_is export' -l like -x -a 'torch keras tf onnx onnx21 caffe' -d 'Only torch is exported.'
+complete -c dlcalc -n '__dlcalc_is export' -s o -l output -r -F -d 'Write it there, whole or not at all.'
+complete -c dlcalc -n '__dlcalc_is export' -l json -d 'Print one JSON document.'
+complete -c dlcalc -n '__dlcalc_is export' -s q -l quiet -d 'Print the bare value.'
+complete -c dlcalc -n '__dlcalc_is export' -l csv -d 'Print the answer\'s table as CSV.'
+complete -c dlcalc -n '__dlcalc_is export' -l markdown -d 'Print it as a table of Markdown.'
+complete -c dlcalc -n '__dlcalc_is export' -l color -x -a 'auto always never' -d 'When to colour; NO_COLOR is heeded.'
+complete -c dlcalc -n '__dlcalc_is export' -s h -l help -d 'Show this message and exit.'
+complete -c dlcalc -n '__dlcalc_is export' -a '(__dlcalc_net)'
+complete -c dlcalc -n '__dlcalc_is export; and __dlcalc_path' -F
 
 complete -c dlcalc -n '__dlcalc_is layers' -l json -d 'Print one JSON document.'
 complete -c dlcalc -n '__dlcalc_is layers' -s q -l quiet -d 'Print the bare value.'

@@ -26,6 +26,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "bootstrap": ("bootstrap", "bootstrap", "What drawing with replacement leaves out, to 1/e."),
     "split": ("split", "split", "Folds, hold-outs, bootstraps and batches of N examples."),
     "forward": ("forward", "forward", "Numbers through layers, every intermediate shown."),
+    "export": ("export", "export", "A net as PyTorch source, or in the normalised notation."),
     "layers": ("vocabulary", "layers", "Every layer with its arguments."),
     "zoo": ("vocabulary", "zoo", "Every built-in net."),
     "schema": ("vocabulary", "schema", "The form of a command's JSON, as JSON Schema."),

@@ -1,0 +1,164 @@
+"""``dlcalc export``: a net as source that runs, in PyTorch, or in the normalised notation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from keyword import iskeyword
+from typing import NamedTuple
+
+from dlcalc.answers import counting
+from dlcalc.answers.network import load
+from dlcalc.errors import InputError, NotationError, abridged, nearest
+from dlcalc.files import refuse_unwritable, write_whole
+from dlcalc.layers.convention import TORCH
+from dlcalc.layers.size import Polynomial
+from dlcalc.nets.parser import Net
+from dlcalc.nets.parser import count as layer_count
+from dlcalc.nets.trace import Step, trace
+from dlcalc.result import Block, Result, Row
+
+TARGETS = ("torch", "net")
+#: Source of more layers is of no use to a reader.
+MAX_LAYERS = 10_000
+CLASS_NAME = "Net"
+
+
+def export(
+    *words: str,
+    to: str = "torch",
+    file: str | None = None,
+    like: str | None = None,
+    class_name: str | None = None,
+    output: str | None = None,
+) -> Exported:
+    """The source of a net: a class of PyTorch, or the notation with its shapes.
+
+    ``words`` are an INPUT and a net in the notation, a net from ``file`` stands behind
+    them. ``class_name`` is for torch; ``output`` is a file for the source, written whole
+    or not at all. Raises `InputError` for a net with letters, for a layer that has no
+    spelling there, and for a name or a file that cannot be.
+
+    >>> print(export("784 dense:10", to="net").value, end="")
+    # 784 to 10, 7,850 parameters.
+    784
+    dense:10  # 10
+    """
+    _check(to, like, class_name)
+    if output is not None:
+        refuse_unwritable(output)
+    start, net = load(words, file=file)
+    _refuse_long(net)
+    steps = trace(net, start)
+    if start.symbolic:
+        raise InputError(
+            f"the input {start} has letters, and source needs whole numbers",
+            mend="Give the input its numbers, such as 3x224x224.",
+        )
+    _refuse_letters(steps)
+    parameters = counting.sums(counting.count(steps, TORCH)).parameters
+    about = f"{start} to {steps[-1].output}, {parameters:,} parameters."
+    if to == "net":
+        from dlcalc.interop.write_net import write_net
+
+        source = write_net(start, steps, about)
+    else:
+        from dlcalc.interop.write_torch import write_torch
+
+        source = write_torch(start, steps, class_name or CLASS_NAME, about)
+    if output is not None:
+        write_whole(output, lambda target: target.write(source.encode()))
+    sizes = (start.sizes, steps[-1].output.sizes)
+    return Exported(Source(to, source, *sizes, parameters), output)
+
+
+class Source(NamedTuple):
+    """What was written, and the whole numbers that it is to have."""
+
+    to: str
+    text: str
+    input: tuple[object, ...]
+    output: tuple[object, ...]
+    parameters: object
+
+
+class Exported(Result):
+    """The source of a net. Its value is the text."""
+
+    def __init__(self, source: Source, path: str | None) -> None:
+        self.value: str = source.text
+        self.source = source
+        self.path = path
+
+    def blocks(self) -> list[Block]:
+        """The source, or the file that it went to."""
+        if self.path is not None:
+            lines = self.value.count("\n")
+            return [Block("ll", [Row((abridged(self.path, 60), f"{lines:,} lines"), "answer")])]
+        return [Block("l", [Row((line,)) for line in self.value.splitlines()])]
+
+    def terse(self) -> str:
+        """The source, or the name of its file."""
+        return self.value.removesuffix("\n") if self.path is None else self.path
+
+    def document(self) -> dict[str, object]:
+        """``to``, ``source``, ``input``, ``output`` and ``parameters``."""
+        to, text, start, end, parameters = self.source
+        return {
+            "to": to,
+            "source": text,
+            "input": list(start),
+            "output": list(end),
+            "parameters": parameters,
+        }
+
+
+def _check(to: str, like: str | None, class_name: str | None) -> None:
+    if to not in TARGETS:
+        close = nearest(to, TARGETS)
+        yet = " yet" if to == "keras" else ""
+        raise InputError(
+            f"there is no export to {abridged(to)}{yet}",
+            mend=f"Did you mean {close}?" if close else f"There are {', '.join(TARGETS)}.",
+        )
+    if like not in (None, "torch"):
+        raise InputError(
+            f"source is exported by the rules of torch, not by those of {abridged(str(like))}",
+            mend="Leave --like out.",
+        )
+    if class_name is None:
+        return
+    if to != "torch":
+        raise InputError(f"--class-name is for torch; {to} has no class")
+    valid = class_name.isascii() and class_name.isidentifier() and len(class_name) <= 60
+    if not valid or iskeyword(class_name) or class_name in ("torch", "nn", "F", "Tensor", "super"):
+        raise InputError(
+            f"{abridged(class_name) or 'an empty word'} cannot be the name of a class here",
+            mend="Letters, digits and _, at most 60, no digit first, such as LeNet5; "
+            "no keyword, and no name that the source itself uses.",
+        )
+
+
+def _refuse_long(net: Net) -> None:
+    if layer_count(net) > MAX_LAYERS:
+        raise InputError(
+            f"the net has {layer_count(net):,} layers; at most {MAX_LAYERS:,} are exported"
+        )
+
+
+def _refuse_letters(steps: tuple[Step, ...]) -> None:
+    """Refuse a letter in the arguments of a layer, at its place."""
+    for step in _walk(steps):
+        for name, value in vars(step.node.layer).items():
+            values = value if isinstance(value, tuple) else (value,)
+            if any(isinstance(each, Polynomial) for each in values):
+                raise NotationError(
+                    f"{step.node.head}: {name} is a letter, and source needs whole numbers",
+                    place=step.place,
+                )
+
+
+def _walk(steps: tuple[Step, ...]) -> Iterator[Step]:
+    for step in steps:
+        yield step
+        for branch in step.branches:
+            yield from _walk(branch)

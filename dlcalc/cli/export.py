@@ -1,0 +1,44 @@
+"""The command ``dlcalc export``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from dlcalc.answers.export import CLASS_NAME, TARGETS
+from dlcalc.answers.export import export as answer_export
+from dlcalc.cli.command import Words, command
+from dlcalc.layers.convention import CONVENTIONS
+from dlcalc.result import Result
+
+
+@command(
+    "export",
+    "dlcalc export lenet5",
+    "dlcalc export 3x32x32 conv:6,k5 relu flatten dense:10 --class-name Small",
+    "dlcalc export resnet50 -o resnet50.py",
+    "dlcalc export unet --to net",
+    asserts=False,
+)
+@click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[INPUT] NET...")
+@click.option("-f", "--file", metavar="FILE", help="Read the net from a file.")
+@click.option(
+    "--to",
+    type=Words(TARGETS),
+    default="torch",
+    show_default=True,
+    help="PyTorch source, or the notation.",
+)
+@click.option("--class-name", metavar="NAME", help=f"Of the nn.Module.  [default: {CLASS_NAME}]")
+@click.option("--like", type=click.Choice(list(CONVENTIONS)), help="Only torch is exported.")
+@click.option("-o", "--output", metavar="FILE", help="Write it there, whole or not at all.")
+def export(words: tuple[str, ...], **settings: Any) -> Result:
+    """A net as source that runs: a class of PyTorch with named layers, or the notation.
+
+    INPUT is CxHxW in whole numbers; a built-in net brings its usual input. The layers
+    are named as dlcalc params names them, with _ for the point, and each line has its
+    shape. A layer that has no spelling there is refused. --to net writes the net one
+    layer a line, in the short form that dlcalc reads.
+    """
+    return answer_export(*words, **settings)

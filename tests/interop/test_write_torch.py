@@ -1,0 +1,234 @@
+"""Exported PyTorch source: it runs, it is the same net, and what has no spelling is refused."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dlcalc.answers.export import export
+from dlcalc.answers.forward import forward
+from dlcalc.answers.params import params
+from dlcalc.errors import InputError
+from dlcalc.interop.write_torch import MERGES
+from dlcalc.interop.write_torch_layers import SPELLINGS
+from dlcalc.layers.index import LAYERS
+from dlcalc.nets.zoo import names
+
+GOLDEN = Path(__file__).resolve().parent.parent / "data" / "export_lenet5.py.txt"
+#: The layers that have no spelling yet.
+NOT_YET = {"local", "stochasticpool", "segment", "aux", "moe", "subsample", "rbf"}
+#: The built-in nets that are refused, and what in them.
+REFUSED = {
+    "bert-base": "segment:2",
+    "googlenet": "aux",
+    "googlenet-2014": "aux",
+    "inception_v3": "aux",
+    "lenet5-1998": "subsample:2",
+    "llama-7b": "with gated",
+}
+WORDS = {"gpt2"}
+#: A size for the letter of a net's usual input.
+INPUTS = {"lstm-5x128": "20x128"}
+#: One for each spelling, and uses of it that are easily got wrong.
+NETS = (
+    "3x17 conv:6,k5,s2,p1",
+    "4x9x8 conv:6,k3x2,s2x1,p1x0,d1x2,g2,bias=no",
+    "2x5x6x7 conv:3,k3,p=0+1x1x2+0",
+    "2x5x6 conv:3,k2x3,p=same",
+    "2x5x6 conv:3,k2,p=1+0",
+    "4x5x6 convtranspose:6,k3,s2,p1,op1,g2",
+    "4x5x6 convtranspose:2,k3x2,s2x3,d2x1,bias=no",
+    "4x5x6 convtranspose:2,k3,s2,p1,output=10x11",
+    "2x9x8 maxpool:3,s2,p1,ceil=yes",
+    "2x9 maxpool:2,s1,d3",
+    "2x9x8 avgpool:3x2,s2x1,p1,count_include_pad=no,ceil=yes",
+    "2x6x7x8 avgpool:2,p1",
+    "2x9x8 lppool:3,s2,norm=3,ceil=yes",
+    "2x9x8 adaptiveavgpool:4x3",
+    "2x9x8 adaptivemaxpool:4",
+    "2x9x8 globalavgpool flatten",
+    "2x9 globalmaxpool",
+    "5 dense:3,bias=no",
+    "4x5 dense:3",
+    "2x3x4 flatten dense:2",
+    "4 embedding:9,3 position:7 token:2 first",
+    "4 embedding:9,3 dense:9,bias=no,tied=embedding1",
+    "4x3 position token last",
+    "4x3 rnn:5",
+    "4x3 lstm:5,layers=2,bidirectional=yes,bias=no",
+    "4x3 lstm:5,proj=2",
+    "4x3 gru:5,bidirectional=yes",
+    "4x6 attention:2",
+    "4x6 attention:3,causal=yes,bias=no",
+    "4x6 encoder:2,ff=5",
+    "4x6 decoder:2",
+    "3x4x5 bn:eps=0.1",
+    "6 bn:affine=no",
+    "3x4 instancenorm:affine=yes",
+    "6x4x5 gn:3,eps=0.1",
+    "4x6 ln:eps=0.1",
+    "4x4 ln:2,bias=no",
+    "4x6 ln:affine=no",
+    "4x6 rmsnorm",
+    "6x4x5 lrn:3,alpha=0.5,beta=0.6,k=2",
+    "3x4x5 dropout2d:0.2",
+    "2x4x5 pad:1+2x0+3",
+    "2x3x4 reshape:6x-1 permute:1x0",
+    "2x9x8 crop:1+2x3",
+    "2x9x8 crop:size=4x5",
+    "4x3x3 select:3x0",
+    "2x3x4 upsample:2x3",
+    "2x3x4 upsample:2,linear=yes",
+    "2x3x4 upsample:size=5x7",
+    "8x3x4 pixelshuffle:2 pixelunshuffle:2",
+    "2x5x6 residual[conv:2,k3,p1 relu residual[conv:2,k1 | identity] tanh]",
+    "2x5x6 residual[conv:4,k3,p1 | conv:4,k1] relu",
+    "2x5x6 concat[identity | conv:3,k1 concat[sigmoid | tanh]] conv:2,k1",
+    "2x5x6 concat:axis=1[identity | conv:2,k1]",
+    "4x5x6 multiply[globalavgpool conv:4,k1 sigmoid]",
+    "4x5 prelu:4 softmax",
+    "5 prelu log_softmax",
+    "5 relu identity relu6 leaky_relu:0.3 elu:0.7 selu gelu silu mish",
+    "5 sigmoid tanh hardsigmoid hardswish hardtanh softplus softsign log_sigmoid",
+)
+
+
+def test_just_these_layers_have_no_spelling() -> None:
+    assert set(LAYERS) - set(SPELLINGS) - set(MERGES) == NOT_YET
+    assert not (set(SPELLINGS) | set(MERGES)) - set(LAYERS)
+
+
+def test_every_spelling_is_run() -> None:
+    run = {name for name in [*SPELLINGS, *MERGES] for net in NETS if name in net}
+    assert run == {*SPELLINGS, *MERGES}
+
+
+def test_lenet5_is_written_so() -> None:
+    assert export("lenet5", class_name="LeNet5").value == GOLDEN.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_net_with_other_layers_is_refused(name: str) -> None:
+    with pytest.raises(InputError, match=REFUSED[name]) as caught:
+        export(name)
+    assert caught.value.place is not None
+
+
+@pytest.mark.parametrize(
+    ("net", "rule"),
+    [
+        ("4x6 lstm:3,biases=1", "two biases"),
+        ("4x6 gru:3,reset_after=no", "reset_after"),
+        ("4x6 rnn:3,act=sigmoid", "act=sigmoid"),
+        ("4x6 attention:2,kv=1", "keys for every head"),
+        ("4x6 attention:2,qkv_bias=no", "in every part"),
+        ("4x6 decoder:2,memory=5", "with memory"),
+        ("2x5x6 residual[conv:2,k3,p1 moe:2[dense:6]]", "moe"),
+        ("6 embedding:9,3 dense:3 dense:3,tied=dense2", "dense2"),
+        ("28 conv:3,k3", "channels"),
+        ("3xHxW conv:3,k3", "letters"),
+        ("3x8x8 conv:C,k3", "letter"),
+    ],
+)
+def test_what_torch_does_otherwise_is_refused(net: str, rule: str) -> None:
+    with pytest.raises(InputError, match=rule):
+        export(net)
+
+
+@pytest.mark.parametrize("net", [*NETS, *(name for name in names() if name not in REFUSED)])
+def test_source_is_python_of_short_lines(net: str) -> None:
+    source = export(INPUTS.get(net, ""), net).value
+    assert max(map(len, source.splitlines())) <= 100
+    (cls,) = [node for node in ast.parse(source).body if isinstance(node, ast.ClassDef)]
+    assert cls.name == "Net"
+
+
+def module(source: str) -> Any:
+    """The exported class at work. Only what this very test has written is run."""
+    space: dict[str, Any] = {}
+    exec(compile(source, "exported", "exec"), space)
+    return space["Net"]()
+
+
+@pytest.mark.parametrize("name", [name for name in names() if name not in REFUSED])
+def test_built_in_nets_have_the_same_shape_and_parameters_in_torch(name: str) -> None:
+    torch = pytest.importorskip("torch")
+    exported = export(INPUTS.get(name, ""), name)
+    document = exported.document()
+    with torch.device("meta"):
+        net = module(exported.value).eval()
+        x = torch.zeros(2, *exported.source.input)
+        y = net(x.long() if name in WORDS else x)
+    assert list(y.shape[1:]) == document["output"]
+    assert sum(p.numel() for p in net.parameters()) == document["parameters"]
+    found = {k.replace("_", ".") for k, _ in net.named_parameters()}
+    ours = {k.replace("_", ".") for layer in _layers(name) for k in layer["tensors"]}
+    if not {"encoder1", "decoder1"} & {key.partition(".")[0] for key in found}:
+        assert found == ours
+
+
+def _layers(name: str) -> list[dict[str, Any]]:
+    """All layers of ``params``, those in branches too."""
+    found: list[Any] = list(params(INPUTS.get(name, ""), name).document()["layers"])  # type: ignore
+    for layer in found:
+        for branch in layer.get("branches", []):
+            found += branch
+    return found
+
+
+@pytest.mark.parametrize("net", NETS)
+def test_outputs_are_those_of_the_engine(net: str) -> None:
+    """With the same numbers in the tensors, by two routes that share no code."""
+    torch = pytest.importorskip("torch")
+    exported = export(net)
+    draw = np.random.default_rng(7)
+    layers = net.partition(" ")[2]
+    shape = (2, *exported.source.input)
+    words = layers.startswith("embedding")
+    data = draw.integers(0, 9, shape) if words else draw.normal(size=shape)
+    tensors = forward(data, layers, batch=True).extra.tensors
+    given = {
+        name: draw.normal(size=np.shape(a))
+        for name, a in tensors.items()
+        if "running" not in name and "num_batches" not in name
+    }
+    ours = forward(data, layers, batch=True, set=given).value
+    made = module(exported.value).double().eval()
+    fill(made, given)
+    with torch.no_grad():
+        theirs = made(torch.tensor(data)).numpy()
+    assert np.shape(ours) == theirs.shape
+    assert np.allclose(ours, theirs, rtol=1e-9, atol=1e-11)
+
+
+#: The names of attention and blocks in torch.
+_THEIRS = {"cross": "multihead_attn", "ff.up": "linear1", "ff.down": "linear2"}
+
+
+def fill(made: Any, given: dict[str, Any]) -> None:
+    """Put numbers under dlcalc's names into a module; every parameter is filled."""
+    import torch
+
+    ours = {name.replace(".", "_"): torch.tensor(a) for name, a in given.items()}
+    for name, parameter in made.named_parameters():
+        key = name.replace(".", "_")
+        for new, old in (
+            ("attention", "self_attn"),
+            ("ff_up", "linear1"),
+            ("ff_down", "linear2"),
+            ("output", "out_proj"),
+        ):
+            key = key.replace(old, new)
+        if key.startswith("token"):
+            key += "_weight"
+        if "in_proj_" in key:
+            head, _, kind = key.partition("in_proj_")
+            parts = [ours.pop(f"{head}{part}_{kind}") for part in ("query", "key", "value")]
+            parameter.data = torch.cat(parts)
+        else:
+            parameter.data = ours.pop(key)
+    assert not ours
