@@ -153,10 +153,10 @@ class Builder:
         node = _placed(layer, f"{word}[{between}]", name)
         return self._append(Vertex(name, kind, node, tuple(inputs), output))
 
-    def unplaced(self, name: str, kind: str, word: str, needs: Shape) -> int:
+    def unplaced(self, name: str, kind: str, word: str | Node, needs: Shape) -> int:
         """A layer whose input the file leaves open; ``needs`` is the least it must be."""
         try:
-            node = node_of(word, name)
+            node = word if isinstance(word, Node) else node_of(word, name)
             node.layer.parameters(needs, self.convention)
         except LayerError as error:
             raise self.error(name, kind, error.rule, error.mend) from error

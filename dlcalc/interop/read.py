@@ -27,6 +27,8 @@ READERS = {
     "json": "dlcalc.interop.json_model",
     "archive": "dlcalc.interop.archive",
     "safetensors": "dlcalc.interop.safetensors",
+    "torch module": "dlcalc.interop.torch_text",
+    "torch source": "dlcalc.interop.torch_source",
 }
 #: Formats that run code when they are loaded, or hold no layers: why not, and what to save.
 REFUSED = {
@@ -37,14 +39,6 @@ REFUSED = {
     "hdf5": (
         "is an HDF5 file, which may hold pickled code beside its weights",
         "Save what model.to_json() gives, or the archive of model.save('model.keras').",
-    ),
-    "torch module": (
-        "is what print shows of a PyTorch module, which is not read yet",
-        "Write its layers in the notation.",
-    ),
-    "torch source": (
-        "is Python source, which is not read",
-        "Write its layers in the notation.",
     ),
     "onnx": ("is an ONNX model, of a format that is not read here", ""),
     "gguf": ("is a GGUF file, of a format that is not read here", ""),
