@@ -200,8 +200,8 @@ def _verified(result: Answer, budget: str | None) -> Answer:
     if budget is None:
         return result
     way = result.way
-    _refuse_verify(budget, way.why)
     if way.net is None:
+        _refuse_verify(budget, way.why)
         return result
     if way.graph.standins:
         raise InputError(f"--verify has no layer to run for {way.graph.standins[0]}")
