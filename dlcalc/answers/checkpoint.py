@@ -112,6 +112,19 @@ class TensorsResult(Result):
             },
         }
 
+    def table(self) -> list[dict[str, object]]:
+        """A record for each tensor, in which its name is a column."""
+        return [
+            {
+                "tensor": abridged(t.name, 200),
+                "shape": list(t.shape),
+                "dtype": t.dtype,
+                "parameters": t.numbers,
+                "bytes": t.bytes,
+            }
+            for t in self.tensors()
+        ]
+
 
 class IndexResult(TensorsResult):
     """The same for a checkpoint in many files, of which some may not be there."""

@@ -35,7 +35,10 @@ def load(data: bytes, name: str) -> Any:
         raise InputError(f"{name}:{error.lineno}: this is not JSON: {error.msg}") from error
     except UnicodeDecodeError as error:
         raise InputError(f"{name} is not UTF-8 text: byte {error.start}") from error
-    except (RecursionError, ValueError) as error:
+    except ValueError as error:
+        # The bound that Python sets to the digits of a number; its message is for programs.
+        raise InputError(f"{name} holds a number of thousands of digits") from error
+    except RecursionError as error:
         raise InputError(f"{name} is not JSON that can be read: {error}") from error
 
 

@@ -89,8 +89,11 @@ def _bidirectional(call: Call) -> list[int]:
     config = inner.fields("config")
     backward = call.config.get("backward_layer")
     if isinstance(backward, dict):
-        other = Fields(backward, call.config.where).fields("config")
-        for key in ("units", "use_bias", "reset_after"):
+        written = Fields(backward, call.config.where)
+        if written.text("class_name") != kind:
+            raise call.error(f"both ways differ: {abridged(written.text('class_name'))} and {kind}")
+        other = written.fields("config")
+        for key in ("units", "use_bias", "reset_after", "activation", "recurrent_activation"):
             if other.get(key) != config.get(key):
                 raise call.error(f"both ways differ in {key}, which is not known")
     return _recurrent(call, config, kind, True)
