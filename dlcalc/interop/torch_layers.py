@@ -472,7 +472,7 @@ LAYERS: dict[str, tuple[Handler, int]] = {
     "Softshrink": (_plain("identity", "lambd", f"Softshrink {_VALUES}"), 0),
     "Hardshrink": (_plain("identity", "lambd", f"Hardshrink {_VALUES}"), 0),
 }
-_SCALES = "Llama Mistral Mixtral Qwen2 Qwen3 Phi3 Gemma Gemma2".split()
+_SCALES = ["Llama", "Mistral", "Mixtral", "Qwen2", "Qwen3", "Phi3", "Gemma", "Gemma2"]
 LAYERS |= {f"{name}RMSNorm": (_scale, 0) for name in _SCALES}
 LAYERS |= {"LayerNorm2d": (_layer_norm_2d, 0), "Conv1D": (_turned, 0)}
 for _rank in (1, 2, 3):
@@ -494,11 +494,7 @@ for _rank in (1, 2, 3):
         f"Dropout{_rank}d": (_DROPOUT, 0),
     }
 #: Modules of which the text tells the class and no more; they hold no tensors.
-EMPTY = (
-    "Unflatten Fold Unfold GLU ChannelShuffle UpsamplingNearest2d UpsamplingBilinear2d "
-    "CosineSimilarity PairwiseDistance MaxUnpool1d MaxUnpool2d MaxUnpool3d Softmax2d Softmin "
-    "Threshold RReLU"
-).split()
+EMPTY = ["Unflatten", "Fold", "Unfold", "GLU", "ChannelShuffle", "UpsamplingNearest2d", "UpsamplingBilinear2d", "CosineSimilarity", "PairwiseDistance", "MaxUnpool1d", "MaxUnpool2d", "MaxUnpool3d", "Softmax2d", "Softmin", "Threshold", "RReLU"]
 
 
 def made(kind: str, args: Args) -> Made:

@@ -25,10 +25,7 @@ _PARAMETER = re.compile(
 )
 _NO_INPUT = "the text does not say the input; give it before the file, as in 3x224x224 FILE"
 # Containers of torch.nn with a forward of their own, which hold no tensors but their modules'.
-_OWN = (
-    "ModuleList ModuleDict ParameterList ParameterDict MultiheadAttention Transformer "
-    "TransformerEncoder TransformerDecoder TransformerEncoderLayer TransformerDecoderLayer"
-).split()
+_OWN = ["ModuleList", "ModuleDict", "ParameterList", "ParameterDict", "MultiheadAttention", "Transformer", "TransformerEncoder", "TransformerDecoder", "TransformerEncoderLayer", "TransformerDecoderLayer"]
 
 
 def graph_of(module: Module, source: str, format: str, given: Shape | None) -> Graph:
