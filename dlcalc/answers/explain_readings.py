@@ -85,7 +85,7 @@ class Readings(NamedTuple):
     def _held(self, variant: Variant) -> Iterator[Reading]:
         """Parameters, with and without auxiliary heads and buffers, and their bytes."""
         sums, heads = variant.result.sums, variant.result.auxiliary
-        for with_heads, with_buffers in product((False, True), repeat=2):
+        for with_heads, with_buffers, at_work in product((False, True), repeat=3):
             departures = variant.departures
             held = sums.plus(heads) if with_heads else sums
             number = held.parameters
@@ -94,7 +94,14 @@ class Readings(NamedTuple):
             if with_buffers:
                 number += held.buffers
                 departures += (Departure("buffers counted, which are kept and not trained"),)
-            empty = (with_heads and heads.parameters == 0) or (with_buffers and held.buffers == 0)
+            if at_work:
+                number -= held.idle
+                departures += (Departure("only the experts that one token meets"),)
+            empty = (
+                (with_heads and heads.parameters == 0)
+                or (with_buffers and held.buffers == 0)
+                or (at_work and held.idle == 0)
+            )
             if not isinstance(number, int) or not number or empty:
                 continue
             if self.kind == "bytes":

@@ -75,6 +75,15 @@ def test_bytes(figure: str, value: int, departures: int) -> None:
     assert (found.value, len(found.departures)) == (value, departures)
 
 
+def test_the_experts_that_a_token_meets() -> None:
+    net = "128x64 moe:8,active=2[dense:256 relu dense:64]"
+    expert = (64 * 256 + 256) + (256 * 64 + 64)
+    whole = params(net).value
+    assert isinstance(whole, int)
+    found = only(explain(net, figure=f"{whole - 6 * expert} params"))
+    assert [d.reason for d in found.departures] == ["only the experts that one token meets"]
+
+
 def test_the_type_asked_for_is_no_departure() -> None:
     found = only(explain("resnet50", figure="51.1MB", dtype="float16"))
     assert found.departures == ()
