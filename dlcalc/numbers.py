@@ -8,12 +8,14 @@ A word is read as what it is: a number or vector (``0.5,-1,2``), an array
 from __future__ import annotations
 
 import re
-from fractions import Fraction
 from os.path import exists
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from dlcalc.errors import InputError, Place, Source, abridged
 from dlcalc.files import decode, read_bytes
+
+if TYPE_CHECKING:
+    from fractions import Fraction
 
 MAX_BYTES = 50_000_000
 MAX_NUMBERS = 5_000_000
@@ -72,6 +74,8 @@ def amount(text: str) -> Amount | None:
     >>> amount("6x28x28") is None
     True
     """
+    from fractions import Fraction
+
     number = _AMOUNT.fullmatch(text.strip())
     if number is None:
         return None

@@ -7,7 +7,8 @@ from fractions import Fraction
 
 import pytest
 
-from dlcalc.answers.explain import ExplainResult, Reading, explain
+from dlcalc.answers.explain import ExplainResult, explain
+from dlcalc.answers.explain_readings import Reading
 from dlcalc.answers.figure import read_figure
 from dlcalc.answers.params import params
 from dlcalc.cli.run import run
@@ -31,7 +32,7 @@ KNOWN = [
     ("resnet50", "8.18 GFLOPs", 8_178_368_512, "FLOPs", "resnet50", ()),
     ("resnet50", "4.1 GFLOPs", 4_089_184_256, "MACs", "resnet50", ("MACs, ",)),
     ("mobilenet_v1", "569M", 568_740_352, "MACs", "mobilenet_v1", ()),
-    ("googlenet", "13.0M", 13_004_888, "parameters", "googlenet", ("with the auxiliary",)),
+    ("googlenet", "13.0M", 13_004_888, "parameters", "googlenet", ("the auxiliary heads too",)),
     ("googlenet", "7.0M", 6_998_552, "parameters", "googlenet-2014", ("googlenet-2014: ",)),
     ("vgg16", "30.9G", 30_940_528_640, "FLOPs", "vgg16", ("FLOPs, ",)),
     ("alexnet", "2.14G", 2_142_565_440, "MACs", "alexnet", ("three forward passes",)),
@@ -74,6 +75,15 @@ def test_bytes(figure: str, value: int, departures: int) -> None:
     assert (found.value, len(found.departures)) == (value, departures)
 
 
+def test_the_experts_that_a_token_meets() -> None:
+    net = "128x64 moe:8,active=2[dense:256 relu dense:64]"
+    expert = (64 * 256 + 256) + (256 * 64 + 64)
+    whole = params(net).value
+    assert isinstance(whole, int)
+    found = only(explain(net, figure=f"{whole - 6 * expert} params"))
+    assert [d.reason for d in found.departures] == ["only the experts that one token meets"]
+
+
 def test_the_type_asked_for_is_no_departure() -> None:
     found = only(explain("resnet50", figure="51.1MB", dtype="float16"))
     assert found.departures == ()
@@ -110,7 +120,7 @@ def test_a_planted_number_is_found(net: str, part: str, times: int) -> None:
 
 @pytest.mark.parametrize("net", ["resnet50", "googlenet", "alexnet"])
 def test_every_explanation_is_within_the_digits_written_and_none_departs_less(net: str) -> None:
-    for hundredth in range(100, 1000, 7):
+    for hundredth in range(100, 1000, 31):
         result = explain(net, figure=f"{hundredth / 100:.2f}G")
         room = Fraction(5_000_000)
         met = [r for r in result._all if abs(r.value - hundredth * 10**7) <= room]
