@@ -23,10 +23,11 @@ GAP = 6
 class Record(NamedTuple):
     """One layer, or one bracket without what is in it.
 
-    ``family`` is what its kind belongs to, such as pool; ``within`` names the brackets around it from the outermost, each with the number of the
-    branch. ``output`` has the channels first, whatever the layout, where three sizes or more
-    tell an image; ``parameters`` and ``macs`` are None where nobody asked, ``macs`` also
-    where they are not defined.
+    ``family`` is what its kind belongs to, such as pool; ``within`` names the brackets
+    around it from the outermost, each with the number of the branch. ``output`` has the
+    channels first, whatever the layout, where three sizes or more tell an image;
+    ``parameters`` and ``macs`` are None where nobody asked, ``macs`` also where they are
+    not defined.
     """
 
     kind: str
