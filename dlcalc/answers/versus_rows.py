@@ -11,6 +11,7 @@ from dlcalc.answers.shape import ShapeResult
 from dlcalc.layers.base import Layer
 from dlcalc.layers.convention import Convention
 from dlcalc.layers.pool import WindowPool
+from dlcalc.layers.registry import find
 from dlcalc.layers.shape import Shape
 from dlcalc.layers.size import Size, as_json, total
 from dlcalc.layers.window import SlidingLayer
@@ -141,12 +142,16 @@ def _line(
     step: Step, convention: Convention, within: tuple[tuple[str, int], ...], place: str
 ) -> Line:
     node, layer = step.node, step.node.layer
-    if layer.arguments or layer.words != ("special",):
-        kind, arguments = layer.words[0], _arguments(step, convention)
+    kind, _, written = node.text.partition(":")
+    arguments = _arguments(step, convention)
+    found = find(layer.words[0])
+    if found is None or found[0] is not type(layer):
+        # A layer of a file that the notation cannot write is known by all that it holds.
+        rest = sorted(set(vars(layer)) - {name for name, _ in arguments} - {"rank"})
+        arguments += (("special", type(layer).__name__), ("written", written))
+        arguments += tuple((name, repr(getattr(layer, name))) for name in rest)
     else:
-        # A layer of a file that the notation cannot write is known by its text.
-        kind, _, rest = node.text.partition(":")
-        arguments = (("special", type(layer).__name__), ("arguments", rest))
+        kind = layer.words[0]
     bracketed = layer.branches != (0, 0)
     text = f"{node.head}[...]" if bracketed else node.text
     family = type(layer).__module__.rpartition(".")[2]

@@ -198,6 +198,21 @@ def test_one_planted_change_in_a_model_file_is_found(model: Path, tmp_path: Path
     assert found.left.sums["parameters"] - found.right.sums["parameters"] == 128  # type: ignore[operator]
 
 
+def test_layers_that_the_notation_cannot_write_are_told_apart(tmp_path: Path) -> None:
+    paths = []
+    for kept in ("center", "scale"):
+        document = json.loads(gzip.decompress(DATA.read_bytes()))["ResNet50"]["model"]
+        document = json.loads(document) if isinstance(document, str) else document
+        layers = document["config"]["layers"]
+        (planted,) = [n for n in layers if n["config"]["name"] == "conv3_block2_2_bn"]
+        planted["config"][kept] = False
+        paths.append(tmp_path / f"{kept}.json")
+        paths[-1].write_text(json.dumps(document))
+    (change,) = changes(versus_shape(str(paths[0]), versus=str(paths[1])))
+    assert change[1].startswith("conv3_block2_2_bn ") and change[3] == ["kept"]
+    assert versus_shape(str(paths[0]), versus=str(paths[0])).value == 0
+
+
 def test_a_file_of_tensors_alone_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.safetensors"
     header = b'{"w":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}'
