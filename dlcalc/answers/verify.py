@@ -37,11 +37,12 @@ _SMALL = 24
 
 
 class Check(NamedTuple):
-    """One comparison: what, what the algebra claims, what the engine found."""
+    """One comparison: what, what the algebra claims, what the engine found, or another route."""
 
     what: str
     claimed: str
     found: str
+    route: str = "engine"
 
     @property
     def passed(self) -> bool:
@@ -65,15 +66,24 @@ class Verification(NamedTuple):
         """The first disagreement as a sentence; empty if there is none."""
         for check in self.checks:
             if not check.passed:
-                return f"the engine disagrees on {check.what}: {check.found}, not {check.claimed}."
+                return (
+                    f"the {check.route} disagrees on {check.what}: "
+                    f"{check.found}, not {check.claimed}."
+                )
         return ""
 
     def rows(self) -> list[Row]:
         """Lines for the answer's table."""
-        agreed = [check.what for check in self.checks if check.passed]
-        rows = [Row(("verified", f"by the engine: {', '.join(agreed)}"))] if agreed else []
+        agreed: dict[str, list[str]] = {}
+        for check in self.checks:
+            if check.passed:
+                agreed.setdefault(check.route, []).append(check.what)
+        rows = [
+            Row(("verified", f"by the {route}: {', '.join(what)}"))
+            for route, what in agreed.items()
+        ]
         rows += [
-            Row(("wrong", f"{check.what}: the engine finds {check.found}"), "wrong")
+            Row(("wrong", f"{check.what}: the {check.route} finds {check.found}"), "wrong")
             for check in self.checks
             if not check.passed
         ]

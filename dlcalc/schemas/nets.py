@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dlcalc.schemas.form import NOTES, SHAPE, Schema, array, boolean, mapping, record, text
+from dlcalc.schemas.form import NOTES, SHAPE, Schema, array, boolean, mapping, record, text, word
 
 LIKE = text("whose conventions: torch, keras, tf, onnx, onnx21 or caffe")
 
@@ -10,8 +10,16 @@ VERIFICATION = record(
     {
         "passed": boolean("whether all checks passed"),
         "checks": array(
-            record({"what": text(), "claimed": text(), "found": text(), "passed": boolean()}),
-            "what the algebra claimed and what the engine found",
+            record(
+                {
+                    "what": text(),
+                    "claimed": text(),
+                    "found": text(),
+                    "route": word("engine", "trace"),
+                    "passed": boolean(),
+                }
+            ),
+            "what the algebra claimed, and what the engine, or sending numbers forward, found",
         ),
         "left_out": array(text(), "what was not verified, and why"),
     },
