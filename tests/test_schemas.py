@@ -27,6 +27,7 @@ shape 1x28x28 conv:1,k=3x_,s2 --solve 1x13x14
 shape 1xHx28 conv:1,k_,s2 --solve 1x14x14
 shape 1x9 crop:2+0 conv:1,k2,s9,p1 --box 0
 shape 1x9 'concat[conv:1,k3,p1 | conv:1,k3,p2,d2 | conv:1,k2,p=0+1]' --box 8
+shape 1x9 convtranspose:1,k3,s2 --box 4 --verify
 params lenet5-1998
 params googlenet
 params 128 embedding:1000,64 2*decoder:4 dense:1000,tied=embedding1

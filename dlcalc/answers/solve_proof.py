@@ -32,16 +32,22 @@ def prove(
     engine = verify_net(start, net, convention, bounds)
     inside = [_sent(question, values, convention) for a in answers for values in _ends(a)]
     wrong = next((found for found in inside if found != wanted), wanted)
-    checks = [Check(f"{len(inside)} answers sent forward", wanted, wrong)]
+    answers_text = f"{len(inside)} answers" if len(inside) > 1 else "the answer"
+    checks = [Check(f"{answers_text} sent forward", wanted, wrong, "trace")]
     outside = [_sent(question, v, convention) for a in answers for v in _beside(question, a)]
     if outside:
         what = f"{len(outside)} numbers right outside make another output or none"
-        checks.append(Check(what, "none", wanted if wanted in outside else "none"))
-    shapes = [check for check in engine.checks if check.what.startswith("output shape")]
-    if shapes:
-        checks.append(Check("the output of the simplest", wanted, shapes[0].found))
-        checks += [check for check in engine.checks if check not in shapes and not check.passed]
-    return Verification(tuple(checks), engine.left_out)
+        checks.append(Check(what, "none", wanted if wanted in outside else "none", "trace"))
+    return Verification((*checks, *_run(engine, wanted, str(start))), engine.left_out)
+
+
+def _run(engine: Verification, wanted: str, start: str) -> Iterator[Check]:
+    """What the engine ran: the simplest answer whole, or its layers, as its own checks say."""
+    for check in engine.checks:
+        if check.what.startswith("output shape"):
+            yield Check(f"{check.what} of {start}", wanted, check.found)
+        else:
+            yield check
 
 
 def _sent(question: Question, values: dict[str, int], convention: Convention) -> str:

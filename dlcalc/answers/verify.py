@@ -37,11 +37,12 @@ _SMALL = 24
 
 
 class Check(NamedTuple):
-    """One comparison: what, what the algebra claims, what the engine found."""
+    """One comparison: what, what the algebra claims, what the engine found, or another route."""
 
     what: str
     claimed: str
     found: str
+    route: str = "engine"
 
     @property
     def passed(self) -> bool:
@@ -65,15 +66,24 @@ class Verification(NamedTuple):
         """The first disagreement as a sentence; empty if there is none."""
         for check in self.checks:
             if not check.passed:
-                return f"the engine disagrees on {check.what}: {check.found}, not {check.claimed}."
+                return (
+                    f"the {check.route} disagrees on {check.what}: "
+                    f"{check.found}, not {check.claimed}."
+                )
         return ""
 
     def rows(self) -> list[Row]:
         """Lines for the answer's table."""
-        agreed = [check.what for check in self.checks if check.passed]
-        rows = [Row(("verified", f"by the engine: {', '.join(agreed)}"))] if agreed else []
+        agreed: dict[str, list[str]] = {}
+        for check in self.checks:
+            if check.passed:
+                agreed.setdefault(check.route, []).append(check.what)
+        rows = [
+            Row(("verified", f"by the {route}: {', '.join(what)}"))
+            for route, what in agreed.items()
+        ]
         rows += [
-            Row(("wrong", f"{check.what}: the engine finds {check.found}"), "wrong")
+            Row(("wrong", f"{check.what}: the {check.route} finds {check.found}"), "wrong")
             for check in self.checks
             if not check.passed
         ]
@@ -119,27 +129,27 @@ def verify(
     >>> verify(*load_line("3x8x8 conv:4,k3"), TORCH).passed
     True
     """
-    chosen = _numbers(start, net, convention)
+    chosen = numbered(start, net, convention)
     if isinstance(chosen, str):
         return Verification((), (chosen,))
     shape, note = chosen
     try:
         steps = trace(net, shape, convention)
         layers = count(steps, convention)
-        if _affordable(layers, budget):
+        if affordable(layers, budget):
             return _whole(net, shape, steps, layers, convention, note)
         return _each(steps, convention, budget)
-    except _Unrunnable as error:
+    except Unrunnable as error:
         return Verification((), (str(error),))
     except InputError as error:
         return Verification((), (error.rule,))
 
 
-class _Unrunnable(Exception):
+class Unrunnable(Exception):
     """The engine has no way to run something; the text says what."""
 
 
-def _numbers(start: Shape, net: Net, convention: Convention) -> tuple[Shape, str] | str:
+def numbered(start: Shape, net: Net, convention: Convention) -> tuple[Shape, str] | str:
     """The input with numbers for its letters, and a remark; or why there are none."""
     if start.bare and start.kind != "open":
         return "one side without its channels cannot be run"
@@ -159,7 +169,7 @@ def _numbers(start: Shape, net: Net, convention: Convention) -> tuple[Shape, str
     return "no numbers were found for the letters with which the net runs"
 
 
-def _affordable(layers: tuple[Counted, ...], budget: tuple[float, float]) -> bool:
+def affordable(layers: tuple[Counted, ...], budget: tuple[float, float]) -> bool:
     """Whether the whole net runs within the bytes and seconds, by a careful estimate."""
     held = sums(layers)
     values: Size = held.parameters + 2 * held.activations
@@ -181,8 +191,8 @@ def _unfolded(layer: Counted) -> Size:
     return product(step.output.spatial) * ((step.input.channels or 1) * window)
 
 
-def _program(net: Net, shape: Shape, convention: Convention, capacity: Size) -> Program:
-    """The net as a forward program on random numbers. Raises `_Unrunnable`."""
+def program_of(net: Net, shape: Shape, convention: Convention, capacity: Size) -> Program:
+    """The net as a forward program on random numbers. Raises `Unrunnable`."""
     from dlcalc.engine.witness import random_program
 
     sizes = tuple(size for size in shape.sizes if isinstance(size, int))
@@ -198,7 +208,7 @@ def _program(net: Net, shape: Shape, convention: Convention, capacity: Size) -> 
             batch=1 if alone else 2,
         )
     except LayerError as error:
-        raise _Unrunnable(error.rule) from error
+        raise Unrunnable(error.rule) from error
 
 
 def _whole(
@@ -209,7 +219,7 @@ def _whole(
     convention: Convention,
     note: str,
 ) -> Verification:
-    program = _program(net, shape, convention, sums(layers).parameters)
+    program = program_of(net, shape, convention, sums(layers).parameters)
     output = program.forward()
     checks = [
         Check(
@@ -341,11 +351,11 @@ def _alone(
     net = (node,)
     steps = trace(net, shape, convention)
     layers = count(steps, convention)
-    if not _affordable(layers, budget):
+    if not affordable(layers, budget):
         return Verification((), ("beyond the budget even alone",))
     try:
         return _whole(net, shape, steps, layers, convention, "")
-    except _Unrunnable as error:
+    except Unrunnable as error:
         return Verification((), (str(error),))
 
 

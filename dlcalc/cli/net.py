@@ -83,7 +83,7 @@ def boxing(words: tuple[str, ...], batch: str | None, settings: dict[str, Any]) 
     if settings["box"] is None:
         del settings["box"]
         return False
-    used = ("layout", "file", "like", "box")
+    used = ("layout", "file", "like", "box", "verify", "verify_budget")
     unused = [name for name in settings if name not in used and settings[name]]
     if words == ("-",) or batch is not None or unused:
         raise click.UsageError(

@@ -78,7 +78,8 @@ def shape(
     if boxing(words, batch, settings):
         from dlcalc.answers.box import box
 
-        kept = {name: settings[name] for name in ("layout", "file", "like")}
+        names = ("layout", "file", "like", "verify", "verify_budget")
+        kept = {name: settings[name] for name in names}
         return box(*words, position=settings["box"], **kept)
     if solving(words, batch, settings):
         from dlcalc.answers.solve import solve

@@ -84,3 +84,17 @@ def _output_at(program: Program, position: tuple[int, ...]) -> Array:
     index: Any = (slice(None), slice(None), *position)
     found: Array = output[index]
     return found
+
+
+def turns_nan(program: Program, output: tuple[int, ...], places: list[tuple[int, ...]]) -> bool:
+    """Whether the output at a position turns NaN when the inputs at these places are NaN."""
+    if not places:
+        return False
+    kept = program.input.data.copy()
+    try:
+        data = _channels_first(program, program.input.data)
+        index: Any = (slice(None), slice(None), *np.array(places).T)
+        data[index] = np.nan
+        return bool(np.isnan(_output_at(program, output)).any())
+    finally:
+        program.input.data[...] = kept

@@ -24,8 +24,16 @@ VERIFICATION = record(
     {
         "passed": boolean("whether all checks passed"),
         "checks": array(
-            record({"what": text(), "claimed": text(), "found": text(), "passed": boolean()}),
-            "what the algebra claimed and what the engine found",
+            record(
+                {
+                    "what": text(),
+                    "claimed": text(),
+                    "found": text(),
+                    "route": word("engine", "trace"),
+                    "passed": boolean(),
+                }
+            ),
+            "what the algebra claimed, and what the engine, or sending numbers forward, found",
         ),
         "left_out": array(text(), "what was not verified, and why"),
     },

@@ -80,6 +80,30 @@ SOLVED = record(
     about="under --solve",
 )
 
+_SPAN = {
+    "first": nullable(integer("the first input that is read; null for none")),
+    "last": nullable(integer("the last")),
+    "read": integer("how many are read"),
+}
+
+_PHASES = record(
+    {
+        "period": integer("after how many outputs the pattern comes again"),
+        "shift": integer("how many inputs it has moved then"),
+        "reads": array(
+            record(
+                {
+                    "offset": nullable(integer("the first input of the first turn")),
+                    "extent": integer("how far the inputs reach"),
+                    "read": integer("how many of them are read"),
+                }
+            ),
+            "one for each output of a turn, far from borders",
+        ),
+    },
+    about="what outputs behind a transposed convolution or an upsampling read by turns",
+)
+
 BOXED = record(
     {
         "like": LIKE,
@@ -89,17 +113,29 @@ BOXED = record(
         "sides": array(
             record(
                 {
-                    "first": nullable(integer("the first input that is read; null for none")),
-                    "last": nullable(integer("the last")),
-                    "read": integer("how many are read"),
+                    **_SPAN,
                     "shared_with_next": nullable(
                         integer("how many the next output reads too; null for the last output")
                     ),
+                    "phases": nullable(_PHASES),
                 }
             )
         ),
+        "read": nullable(integer("the inputs that are read in all; null where not counted")),
+        "branches": array(
+            record(
+                {
+                    "layer": text("the layer whose branches these are"),
+                    "branch": integer("the branch, from 1"),
+                    "text": text("its layers; empty for the skip"),
+                    "sides": array(record(_SPAN)),
+                }
+            ),
+            "what each branch reads, where branches read different inputs",
+        ),
         "misaligned": array(text(), "where branches look at different places"),
     },
+    {"verification": VERIFICATION},
     about="under --box",
 )
 

@@ -93,3 +93,28 @@ def test_a_wrong_answer_does_not_pass_verification(monkeypatch: pytest.MonkeyPat
     assert not proof.passed
     with pytest.raises(InputError):
         solve("3xHxW conv:8,k3,s2 upsample:2", output="8x7x7")
+
+
+def test_verification_tells_what_was_sent_forward_from_what_the_engine_ran(run: Run) -> None:
+    lines = run("shape", *STEM, "--verify").stdout.splitlines()
+    (trace,) = [line for line in lines if line.startswith("verified  by the trace: ")]
+    (engine,) = [line for line in lines if line.startswith("verified  by the engine: ")]
+    assert "3 answers sent forward" in trace and "sent forward" not in engine
+    assert "output shape of 3x221x221" in engine
+    document = json.loads(run("shape", *STEM, "--json", "--verify").stdout)
+    routes = [check["route"] for check in document["verification"]["checks"]]
+    assert routes[:2] == ["trace", "trace"] and set(routes[2:]) == {"engine"}
+
+
+def test_without_channels_nothing_is_said_of_the_engine(run: Run) -> None:
+    done = run("shape", "28", "conv:k_,s2", "--solve", "14", "--verify")
+    assert "by the trace: " in done.stdout and "by the engine" not in done.stdout
+    assert "unverified" in done.stdout
+
+
+def test_a_layer_of_which_the_engine_disagrees_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    right = solve("3xHxW conv:8,k3,s2", output="8x7x7")
+    wrong = solve_proof.Verification((solve_proof.Check("a layer alone", "agree", "parts"),))
+    monkeypatch.setattr(solve_proof, "verify_net", lambda *a: wrong)
+    proof = solve_proof.prove(right.question, right.target, right.convention, right.answers)
+    assert "the engine disagrees on a layer alone" in proof.failure
