@@ -27,6 +27,9 @@ from dlcalc.result import Result
     "dlcalc params 10x50 lstm:128,layers=5 --like keras",
     "dlcalc params 3x32x32 conv:6,k5 --sharing",
     "dlcalc params lenet5 --verify",
+    "dlcalc params model.json",
+    "dlcalc params 128 config.json --dtype float16",
+    "dlcalc params model.safetensors -q",
 )
 @net_options
 @click.option("--batch", metavar="N", help="Memory for a batch of N, a number or a letter.")
@@ -41,8 +44,10 @@ def params(form: Form, /, words: tuple[str, ...], compare: bool, **settings: Any
     """The parameters of a net tensor by tensor, its multiply-accumulates (MACs), its memory.
 
     INPUT is CxHxW without the batch, a letter for an unknown size; a built-in
-    net brings its usual input. A MAC is one multiply and one add, so FLOPs are
-    twice as many. A single - answers standard input line by line.
+    net brings its usual input. NET may be a model file: a .keras archive, the
+    JSON of a Keras model, config.json of Hugging Face, safetensors. A MAC is one
+    multiply and one add, so FLOPs are twice as many. A single - answers standard
+    input line by line.
     """
     if compare:
         from dlcalc.answers.compare import compare_params

@@ -15,6 +15,7 @@ from dlcalc.schemas.form import (
     size,
     text,
 )
+from dlcalc.schemas.models import CHECKPOINT, MODEL, PER_TOKEN
 from dlcalc.schemas.nets import LIKE, VERIFICATION, comparison
 from dlcalc.schemas.stream import ERROR, LINE
 
@@ -79,9 +80,12 @@ SCHEMA = document(
                 "memory": MEMORY,
                 "verification": VERIFICATION,
                 "notes": NOTES,
+                **MODEL,
+                **PER_TOKEN,
                 **LINE,
             },
         ),
+        CHECKPOINT,
         comparison(text()),
         ERROR,
     ),
