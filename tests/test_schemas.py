@@ -32,6 +32,12 @@ params lenet5-1998
 params googlenet
 params 128 embedding:1000,64 2*decoder:4 dense:1000,tied=embedding1
 params 128x64 moe:8,active=2[dense:256 relu dense:64]
+params tests/data/models/digits.json --verify
+params tests/data/models/config.json
+params tests/data/models/head.safetensors
+params tests/data/models/model.safetensors.index.json
+shape tests/data/models/digits.json
+shape 7 tests/data/models/config.json --batch N
 params 3x32x32 conv:6,k5 --batch N --dtype float16
 params resnet50 --explain 5G
 params Tx128 lstm:64 --explain 49.4k
@@ -124,7 +130,8 @@ def asked() -> Iterator[list[str]]:
 
 def _of_files(words: list[str]) -> bool:
     options = {"--save", "--resume", "--plot", "--weights", "--svg", "--update", "-o", "-f"}
-    files = any(re.search(r"\.(csv|npz|md|svg|json|py|onnx|txt|safetensors)", w) for w in words)
+    ending = re.compile(r"\.(csv|npz|md|svg|json|keras|py|onnx|txt|safetensors)")
+    files = any(ending.search(w) for w in words if not w.startswith("tests/data/models/"))
     return files or (words[0] != "step" and bool(options & set(words)))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 from typing import TYPE_CHECKING, TypeVar
 
 from dlcalc.answers import counting
@@ -114,23 +113,21 @@ class ModelParams(ParamsResult):
         return [*self.way.notes, *super().notes]
 
     @property
-    def per_token(self) -> tuple[Fraction, int] | None:
+    def per_token(self) -> tuple[int | float, int] | None:
         """Multiply-accumulates for one of the tokens that come in, on average; how many come."""
         start = self.way.graph.inputs[0]
         time = self.start.sizes[0]
         if start.kind != TOKENS or not (isinstance(self.macs, int) and isinstance(time, int)):
             return None
-        return Fraction(self.macs, time), time
+        whole, rest = divmod(self.macs, time)
+        return (self.macs / time if rest else whole), time
 
     def document(self) -> dict[str, object]:
         """That of a net, and the file."""
         document = self.way.document() | super().document()
         if (found := self.per_token) is not None:
             macs, time = found
-            document["macs_per_token"] = {
-                "context": time,
-                "macs": macs.numerator if macs.denominator == 1 else float(macs),
-            }
+            document["macs_per_token"] = {"context": time, "macs": macs}
         return document
 
 

@@ -20,8 +20,6 @@ from dlcalc.nets.trace import Step
 from dlcalc.result import Block
 
 if TYPE_CHECKING:
-    from fractions import Fraction
-
     from dlcalc.answers.checkpoint import TensorsResult
     from dlcalc.answers.model_open import OpenParams
 
@@ -162,7 +160,7 @@ class ParamsResult(NetResult):
         return self.sums.macs(self.asked.counted)
 
     @property
-    def per_token(self) -> tuple[Fraction, int] | None:
+    def per_token(self) -> tuple[int | float, int] | None:
         """Multiply-accumulates for one token of a context, and its length; None elsewhere."""
         return None
 

@@ -107,7 +107,7 @@ class Table:
             rows.append(Row(("MACs", grouped(result.macs or 0), self._left_out())))
         if (found := result.per_token) is not None:
             macs, time = found
-            shown = f"{macs.numerator:,}" if macs.denominator == 1 else f"{float(macs):,.1f}"
+            shown = f"{macs:,}" if isinstance(macs, int) else f"{macs:,.1f}"
             rows.append(Row(("MACs a token", shown, f"on average, in a context of {time} tokens")))
         if result.auxiliary.parameters != 0:
             number = grouped(result.auxiliary.parameters + sums.parameters)

@@ -38,6 +38,9 @@ from dlcalc.result import Result
     "dlcalc params resnet50 --explain 8.18G",
     "dlcalc params lenet5 --verify",
     "dlcalc params resnet50 --versus resnet50-v1",
+    "dlcalc params model.json",
+    "dlcalc params 128 config.json --dtype float16",
+    "dlcalc params model.safetensors -q",
 )
 @net_options
 @click.option("--batch", metavar="N", help="Memory for a batch of N, a number or a letter.")
@@ -54,8 +57,10 @@ def params(form: Form, /, words: tuple[str, ...], compare: bool, **settings: Any
     """The parameters of a net tensor by tensor, its multiply-accumulates (MACs), its memory.
 
     INPUT is CxHxW without the batch, a letter for an unknown size; a built-in
-    net brings its usual input. A MAC is one multiply and one add, so FLOPs are
-    twice as many. A single - answers standard input line by line.
+    net brings its usual input. NET may be a model file: a .keras archive, the
+    JSON of a Keras model, config.json of Hugging Face, safetensors. A MAC is one
+    multiply and one add, so FLOPs are twice as many. A single - answers standard
+    input line by line.
     """
     if explaining(words, compare, settings):
         from dlcalc.answers.explain import explain

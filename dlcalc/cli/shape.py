@@ -37,6 +37,8 @@ from dlcalc.result import Result
     "dlcalc shape 28 conv:k_,s2,p_ --solve 14",
     "dlcalc shape 3x32x32 conv:6,k5 maxpool:2 --box 3x4",
     "dlcalc shape 3x32x32 conv:6,k5 relu --versus 'conv:6,k3 relu'",
+    "dlcalc shape model.keras",
+    "dlcalc shape 128 config.json",
     "dlcalc shape - < questions.txt",
 )
 @net_options
@@ -65,7 +67,9 @@ def shape(
     INPUT is CxHxW without the batch, a letter for an unknown size; one number
     alone is one side for convolution and pooling, and features for other layers.
     NET is layers such as conv:64,k7,s2,p3 (dlcalc layers), nets such as resnet50
-    (dlcalc zoo), or a file. A single - answers standard input line by line.
+    (dlcalc zoo), or a file: of this notation, the .keras archive or the JSON of a
+    Keras model, config.json of Hugging Face. A single - answers standard input
+    line by line.
     """
     if versus(words, settings, "compare" if compare else "" if batch is None else "batch"):
         from dlcalc.answers.versus import versus_shape

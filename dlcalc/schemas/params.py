@@ -17,6 +17,7 @@ from dlcalc.schemas.form import (
     size,
     text,
 )
+from dlcalc.schemas.models import CHECKPOINT, MODEL, PER_TOKEN
 from dlcalc.schemas.nets import LIKE, VERIFICATION, comparison, versus
 from dlcalc.schemas.stream import ERROR, LINE
 
@@ -90,9 +91,12 @@ SCHEMA = document(
                 "memory": MEMORY,
                 "verification": VERIFICATION,
                 "notes": NOTES,
+                **MODEL,
+                **PER_TOKEN,
                 **LINE,
             },
         ),
+        CHECKPOINT,
         comparison(text()),
         record(
             {

@@ -17,6 +17,7 @@ from dlcalc.schemas.form import (
     size,
     text,
 )
+from dlcalc.schemas.models import MODEL
 from dlcalc.schemas.nets import LIKE, VERIFICATION, comparison, versus
 from dlcalc.schemas.stream import ERROR, LINE
 
@@ -33,6 +34,7 @@ LAYER = record(
         "begin": _AXES,
     },
     {
+        "name": text("the layer's name in a model file"),
         "misaligned": text("how the branches that met last look at different places"),
         "branches": array(array(ref("layer"))),
     },
@@ -148,6 +150,7 @@ SCHEMA = document(
                 "where": mapping(integer(), "the least value of each unknown that fits"),
                 "verification": VERIFICATION,
                 "notes": NOTES,
+                **MODEL,
                 **LINE,
             },
         ),

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -117,6 +118,13 @@ def test_help_shows_examples_first(run: Run, command: list[str], option: str) ->
     assert max(map(len, done.stdout.splitlines())) <= 80
 
 
+MODELS = {
+    "model.json": "digits.json",
+    "config.json": "config.json",
+    "model.safetensors": "head.safetensors",
+}
+
+
 def test_every_example_in_the_help_runs(run: Run, tmp_path: Path) -> None:
     from dlcalc.cli.group import COMMANDS, EXAMPLES, dlcalc
 
@@ -127,6 +135,11 @@ def test_every_example_in_the_help_runs(run: Run, tmp_path: Path) -> None:
     (tmp_path / "numbers.csv").write_text("1,2,4\n3,1,0\n")
     flowers = [f"{n % 9},{n % 4},{'ab'[n % 9 > 4]}" for n in range(50)]
     (tmp_path / "iris.csv").write_text("\n".join(["sepal,petal,species", *flowers]))
+    models = Path(__file__).parents[1] / "data" / "models"
+    for name, model in MODELS.items():
+        (tmp_path / name).write_bytes((models / model).read_bytes())
+    with zipfile.ZipFile(tmp_path / "model.keras", "w") as archive:
+        archive.write(models / "digits.json", "config.json")
     lines = list(EXAMPLES)
     for name in COMMANDS:
         command = dlcalc.get_command(None, name)  # type: ignore[arg-type]

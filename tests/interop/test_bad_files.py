@@ -211,7 +211,9 @@ FILES: dict[str, tuple[str, Callable[[Path], object], str]] = {
 
 
 # Both commands read by the same readers, so one of them is asked about each file.
-@pytest.mark.parametrize(("name", "command"), zip(FILES, cycle(["params", "params", "shape"])))
+@pytest.mark.parametrize(
+    ("name", "command"), list(zip(FILES, cycle(["params", "params", "shape"])))
+)
 def test_refused(name: str, command: str, run: Run, tmp_path: Path) -> None:
     file, make, rule = FILES[name]
     make(tmp_path / file)

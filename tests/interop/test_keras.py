@@ -1,7 +1,8 @@
 """Keras's own applications: every layer's name, output and numbers, as Keras summarises them.
 
-The table is model.to_json() of keras.applications (weights=None, Keras 3.15) with, for each of
-model.layers, its name, output shape without the batch and count_params().
+tests/oracles/keras_applications.py recorded the table: model.to_json() of keras.applications
+(weights=None, Keras 3.15) with, for each of model.layers, its name, output shape without the
+batch and count_params().
 """
 
 from __future__ import annotations
