@@ -33,6 +33,13 @@ REFUSED = {
 WORDS = {"gpt2"}
 #: A size for the letter of a net's usual input.
 INPUTS = {"lstm-5x128": "20x128"}
+#: What dlcalc calls the parts of attention and blocks.
+THEIRS = {
+    "self_attn": "attention",
+    "linear1": "ff_up",
+    "linear2": "ff_down",
+    "out_proj": "output",
+}
 #: One for each spelling, and uses of it that are easily got wrong.
 NETS = (
     "3x17 conv:6,k5,s2,p1",
@@ -182,6 +189,10 @@ def _layers(name: str) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("net", NETS)
 def test_outputs_are_those_of_the_engine(net: str) -> None:
+    same_as_engine(net, export(net).value)
+
+
+def same_as_engine(net: str, source: str) -> None:
     """With the same numbers in the tensors, by two routes that share no code."""
     torch = pytest.importorskip("torch")
     exported = export(net)
@@ -190,23 +201,36 @@ def test_outputs_are_those_of_the_engine(net: str) -> None:
     shape = (2, *exported.source.input)
     words = layers.startswith("embedding")
     data = draw.integers(0, 9, shape) if words else draw.normal(size=shape)
-    tensors = forward(data, layers, batch=True).extra.tensors
+    tensors = forward(data, net, batch=True).extra.tensors
     given = {
         name: draw.normal(size=np.shape(a))
         for name, a in tensors.items()
         if "running" not in name and "num_batches" not in name
     }
-    ours = forward(data, layers, batch=True, set=given).value
-    made = module(exported.value).double().eval()
+    ours = forward(data, net, batch=True, set=given).value
+    made = module(source).double().eval()
     fill(made, given)
     with torch.no_grad():
         theirs = made(torch.tensor(data)).numpy()
     assert np.shape(ours) == theirs.shape
-    assert np.allclose(ours, theirs, rtol=1e-9, atol=1e-11)
+    # A norm of an odd power has no value where the powers sum to less than 0.
+    assert np.allclose(ours, theirs, rtol=1e-9, atol=1e-11, equal_nan=True)
 
 
-#: The names of attention and blocks in torch.
-_THEIRS = {"cross": "multihead_attn", "ff.up": "linear1", "ff.down": "linear2"}
+@pytest.mark.parametrize(
+    ("net", "right", "wrong"),
+    [
+        ("2x5x6 conv:3,k2,p=1+0", "(1, 0, 1, 0)", "(0, 1, 0, 1)"),
+        ("4x6 decoder:2", "norm_first=True", "norm_first=False"),
+        ("2x5x6 concat[identity | tanh]", "[x, concat1_2]", "[concat1_2, x]"),
+        ("6x4x5 gn:3,eps=0.1", "eps=0.1", "eps=0.2"),
+    ],
+)
+def test_other_source_would_be_noticed(net: str, right: str, wrong: str) -> None:
+    source = export(net).value
+    assert right in source
+    with pytest.raises((AssertionError, RuntimeError)):
+        same_as_engine(net, source.replace(right, wrong))
 
 
 def fill(made: Any, given: dict[str, Any]) -> None:
@@ -216,13 +240,8 @@ def fill(made: Any, given: dict[str, Any]) -> None:
     ours = {name.replace(".", "_"): torch.tensor(a) for name, a in given.items()}
     for name, parameter in made.named_parameters():
         key = name.replace(".", "_")
-        for new, old in (
-            ("attention", "self_attn"),
-            ("ff_up", "linear1"),
-            ("ff_down", "linear2"),
-            ("output", "out_proj"),
-        ):
-            key = key.replace(old, new)
+        for theirs, name_here in THEIRS.items():
+            key = key.replace(theirs, name_here)
         if key.startswith("token"):
             key += "_weight"
         if "in_proj_" in key:
