@@ -5,100 +5,14 @@ Arguments and their defaults: the classes of the same names under torch/nn/modul
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import NamedTuple
-
 from dlcalc.interop.graph import special
 from dlcalc.interop.special import PartNorm
+from dlcalc.interop.torch_made import Handler, Made, Unknown
 from dlcalc.interop.torch_module import Args
-from dlcalc.interop.words import axes, ends, flag, number, short, word
+from dlcalc.interop.torch_windows import WINDOWS
+from dlcalc.interop.words import flag, number, word
 from dlcalc.layers.base import Tensors
 from dlcalc.layers.shape import Shape
-from dlcalc.nets.parser import Node
-
-
-class Made(NamedTuple):
-    """A layer in the notation.
-
-    ``needs`` is the least input it takes, where its arguments tell one, and ``fixed`` the axes
-    of it that an input must have: "first", "last" (all of ``needs``, as the last ones) or "".
-    ``standin`` says in what the layer differs, ``ends`` why nothing can follow it in a chain.
-    """
-
-    word: str | Node
-    needs: Shape | None = None
-    fixed: str = ""
-    standin: str = ""
-    ends: str = ""
-
-
-class Unknown(Exception):
-    """A module whose shapes are not told. ``tensors`` are its own."""
-
-    def __init__(self, why: str, tensors: Tensors | None = None) -> None:
-        super().__init__(why)
-        self.tensors = tensors or {}
-
-
-Handler = Callable[[Args, int], Made]
-
-
-def _channels(count: int, sides: tuple[int, ...] = ()) -> Shape:
-    return Shape((count, *sides))
-
-
-def _padded(args: Args, rank: int) -> str:
-    found = args.get("padding", 0)
-    if found in ("same", "valid"):
-        return "" if found == "valid" else "p=same"
-    return short("p", args.wholes("padding", rank, 0, 0), 0)
-
-
-def _conv(args: Args, rank: int) -> Made:
-    args.bind(
-        "in_channels out_channels kernel_size stride padding dilation groups bias padding_mode"
-    )
-    kernel, dilation = args.wholes("kernel_size", rank), args.wholes("dilation", rank, 1)
-    channels, groups = args.whole("in_channels"), args.whole("groups", 1)
-    mode = args.get("padding_mode", "zeros")
-    return Made(
-        word(
-            f"conv{rank}d",
-            str(args.whole("out_channels")),
-            f"k{axes(kernel)}",
-            short("s", args.wholes("stride", rank, 1), 1),
-            _padded(args, rank),
-            short("d", dilation, 1),
-            f"g{groups}" if groups != 1 else "",
-            flag("bias", args.flag("bias", True), True),
-        ),
-        _channels(channels, tuple(d * (k - 1) + 1 for k, d in zip(kernel, dilation, strict=True))),
-        "first",
-        "" if mode == "zeros" else "its padding is shown as zeros",
-    )
-
-
-def _transposed(args: Args, rank: int) -> Made:
-    args.bind(
-        "in_channels out_channels kernel_size stride padding output_padding groups bias "
-        "dilation padding_mode"
-    )
-    groups = args.whole("groups", 1)
-    return Made(
-        word(
-            f"convtranspose{rank}d",
-            str(args.whole("out_channels")),
-            f"k{axes(args.wholes('kernel_size', rank))}",
-            short("s", args.wholes("stride", rank, 1), 1),
-            short("p", args.wholes("padding", rank, 0, 0), 0),
-            short("op", args.wholes("output_padding", rank, 0, 0), 0),
-            short("d", args.wholes("dilation", rank, 1), 1),
-            f"g{groups}" if groups != 1 else "",
-            flag("bias", args.flag("bias", True), True),
-        ),
-        _channels(args.whole("in_channels"), (1,) * rank),
-        "first",
-    )
 
 
 def _linear(args: Args, rank: int) -> Made:
@@ -127,7 +41,7 @@ def _tracked(name: str, usual: bool) -> Handler:
             number("eps", args.number("eps", 1e-5), 1e-5),
             _momentum(args),
         )
-        needs = _channels(args.whole("num_features"), (2,) * rank)
+        needs = Shape((args.whole("num_features"), *(2,) * rank))
         if affine and not args.flag("bias", True):
             if name != "bn" or "track" in shown:
                 raise args.wrong("bias", "True in this class", False)
@@ -148,7 +62,7 @@ def _group_norm(args: Args, rank: int) -> Made:
         flag("affine", args.flag("affine", True), True),
         number("eps", args.number("eps", 1e-5), 1e-5),
     )
-    return Made(made, _channels(args.whole("num_channels"), (2, 2)), "first")
+    return Made(made, Shape((args.whole("num_channels"), 2, 2)), "first")
 
 
 def _normalised(args: Args) -> tuple[int, ...]:
@@ -187,90 +101,6 @@ def _response(args: Args, rank: int) -> Made:
     values = [("alpha", 1e-4), ("beta", 0.75), ("k", 1.0)]
     shown = [f"{key}={args.number(key, usual):.10g}" for key, usual in values]
     return Made(word("lrn", str(args.whole("size")), *shown))
-
-
-def _stride(args: Args, rank: int, kernel: tuple[int, ...]) -> str:
-    found = args.get("stride")
-    stride = kernel if found in (None, ()) else args.wholes("stride", rank)
-    return "" if stride == kernel else f"s{axes(stride)}"
-
-
-def _ceil(args: Args) -> str:
-    return flag("ceil", args.flag("ceil_mode", False), False)
-
-
-def _maxpool(args: Args, rank: int) -> Made:
-    args.bind("kernel_size stride padding dilation return_indices ceil_mode")
-    if args.flag("return_indices", False):
-        raise Unknown("it returns the indices as well")
-    kernel = args.wholes("kernel_size", rank)
-    padding = short("p", args.wholes("padding", rank, 0, 0), 0)
-    dilation = short("d", args.wholes("dilation", rank, 1), 1)
-    shown = (_stride(args, rank, kernel), padding, dilation, _ceil(args))
-    return Made(word(f"maxpool{rank}d", f"k{axes(kernel)}", *shown))
-
-
-def _avgpool(args: Args, rank: int) -> Made:
-    args.bind("kernel_size stride padding ceil_mode count_include_pad divisor_override")
-    kernel = args.wholes("kernel_size", rank)
-    padding = short("p", args.wholes("padding", rank, 0, 0), 0)
-    counted = flag("count_include_pad", args.flag("count_include_pad", True), True)
-    shown = (_stride(args, rank, kernel), padding, _ceil(args), counted)
-    standin = "its divisor is shown as the size of the window"
-    made = word(f"avgpool{rank}d", f"k{axes(kernel)}", *shown)
-    return Made(made, standin=standin if args.get("divisor_override") is not None else "")
-
-
-def _lppool(args: Args, rank: int) -> Made:
-    args.bind("norm_type kernel_size stride ceil_mode")
-    kernel = args.wholes("kernel_size", rank)
-    norm = f"norm={args.number('norm_type', 2):.10g}"
-    made = (f"k{axes(kernel)}", _stride(args, rank, kernel), norm, _ceil(args))
-    return Made(word(f"lppool{rank}d", *made))
-
-
-def _adaptive(name: str) -> Handler:
-    def handler(args: Args, rank: int) -> Made:
-        args.bind("output_size return_indices")
-        found = args.get("output_size")
-        if args.flag("return_indices", False) or (isinstance(found, tuple) and None in found):
-            raise Unknown("an output size of None and indices are not read")
-        return Made(f"adaptive{name}pool{rank}d:{axes(args.wholes('output_size', rank))}")
-
-    return handler
-
-
-def _pad(args: Args, rank: int) -> Made:
-    args.bind("padding value")
-    found = args.get("padding")
-    sizes = args.wholes("padding", 2 * rank, low=0)
-    if isinstance(found, tuple) and len(found) != 2 * rank:
-        raise args.wrong("padding", f"{2 * rank} whole numbers", found)
-    # PyTorch names the ends of the last axis first.
-    pairs = [(sizes[i], sizes[i + 1]) for i in range(2 * rank - 2, -1, -2)]
-    return Made(f"pad{rank}d:{ends(pairs)}")
-
-
-def _other_pad(args: Args, rank: int) -> Made:
-    return _pad(args, rank)._replace(standin="what it adds is shown as zeros")
-
-
-def _upsample(args: Args, rank: int) -> Made:
-    args.bind("size scale_factor mode align_corners recompute_scale_factor")
-    size, scale, mode = args.get("size"), args.get("scale_factor"), args.get("mode", "nearest")
-    if size is not None or scale is None:
-        raise Unknown("an upsampling to a size is not read")
-    scales = scale if isinstance(scale, tuple) else (scale,)
-    if not all(isinstance(n, int | float) and n == int(n) >= 1 for n in scales):
-        raise Unknown("a scale that is not whole is not read")
-    linear = flag("linear", mode != "nearest", False)
-    plain = mode == "nearest" or (mode in ("linear", "bilinear") and not args.get("align_corners"))
-    standin = "" if plain else "its interpolation is shown as linear without aligned corners"
-    return Made(word("upsample", axes([int(n) for n in scales]), linear), standin=standin)
-
-
-def _shuffle(name: str, key: str) -> Handler:
-    return lambda args, rank: Made(f"{name}:{args.bind(key).whole(key)}")
 
 
 def _flatten(args: Args, rank: int) -> Made:
@@ -359,7 +189,7 @@ def _alpha(name: str, key: str, usual: float) -> Handler:
 def _prelu(args: Args, rank: int) -> Made:
     args.bind("num_parameters init")
     count = args.whole("num_parameters", 1)
-    needs = _channels(count, (1, 1))
+    needs = Shape((count, 1, 1))
     return Made(f"prelu:{count}", needs, "first" if count > 1 else "")
 
 
@@ -424,6 +254,7 @@ def _identity(args: Args, rank: int) -> Made:
 _DROPOUT = _alpha("dropout", "p", 0.5)
 _VALUES = "is shown as identity"
 LAYERS: dict[str, tuple[Handler, int]] = {
+    **WINDOWS,
     "Linear": (_linear, 0),
     "NonDynamicallyQuantizableLinear": (_linear, 0),
     "Bilinear": (_bilinear, 0),
@@ -432,9 +263,6 @@ LAYERS: dict[str, tuple[Handler, int]] = {
     "LayerNorm": (_layer_norm, 0),
     "RMSNorm": (_rms_norm, 0),
     "LocalResponseNorm": (_response, 0),
-    "PixelShuffle": (_shuffle("pixelshuffle", "upscale_factor"), 0),
-    "PixelUnshuffle": (_shuffle("pixelunshuffle", "downscale_factor"), 0),
-    "Upsample": (_upsample, 0),
     "Flatten": (_flatten, 0),
     "Embedding": (_embedding, 0),
     "EmbeddingBag": (_bag, 0),
@@ -472,29 +300,36 @@ LAYERS: dict[str, tuple[Handler, int]] = {
     "Softshrink": (_plain("identity", "lambd", f"Softshrink {_VALUES}"), 0),
     "Hardshrink": (_plain("identity", "lambd", f"Hardshrink {_VALUES}"), 0),
 }
-_SCALES = ["Llama", "Mistral", "Mixtral", "Qwen2", "Qwen3", "Phi3", "Gemma", "Gemma2"]
+_SCALES = ("Llama", "Mistral", "Mixtral", "Qwen2", "Qwen3", "Phi3", "Gemma", "Gemma2")
 LAYERS |= {f"{name}RMSNorm": (_scale, 0) for name in _SCALES}
 LAYERS |= {"LayerNorm2d": (_layer_norm_2d, 0), "Conv1D": (_turned, 0)}
 for _rank in (1, 2, 3):
     LAYERS |= {
-        f"Conv{_rank}d": (_conv, _rank),
-        f"ConvTranspose{_rank}d": (_transposed, _rank),
         f"BatchNorm{_rank}d": (_tracked("bn", True), _rank),
         f"InstanceNorm{_rank}d": (_tracked("instancenorm", False), _rank),
-        f"MaxPool{_rank}d": (_maxpool, _rank),
-        f"AvgPool{_rank}d": (_avgpool, _rank),
-        f"LPPool{_rank}d": (_lppool, _rank),
-        f"AdaptiveAvgPool{_rank}d": (_adaptive("avg"), _rank),
-        f"AdaptiveMaxPool{_rank}d": (_adaptive("max"), _rank),
-        f"ZeroPad{_rank}d": (_pad, _rank),
-        f"ConstantPad{_rank}d": (_other_pad, _rank),
-        f"ReflectionPad{_rank}d": (_other_pad, _rank),
-        f"ReplicationPad{_rank}d": (_other_pad, _rank),
-        f"CircularPad{_rank}d": (_other_pad, _rank),
         f"Dropout{_rank}d": (_DROPOUT, 0),
     }
 #: Modules of which the text tells the class and no more; they hold no tensors.
-EMPTY = ["Unflatten", "Fold", "Unfold", "GLU", "ChannelShuffle", "UpsamplingNearest2d", "UpsamplingBilinear2d", "CosineSimilarity", "PairwiseDistance", "MaxUnpool1d", "MaxUnpool2d", "MaxUnpool3d", "Softmax2d", "Softmin", "Threshold", "RReLU"]
+EMPTY = frozenset(
+    {
+        "ChannelShuffle",
+        "CosineSimilarity",
+        "Fold",
+        "GLU",
+        "MaxUnpool1d",
+        "MaxUnpool2d",
+        "MaxUnpool3d",
+        "PairwiseDistance",
+        "RReLU",
+        "Softmax2d",
+        "Softmin",
+        "Threshold",
+        "Unflatten",
+        "Unfold",
+        "UpsamplingBilinear2d",
+        "UpsamplingNearest2d",
+    }
+)
 
 
 def made(kind: str, args: Args) -> Made:

@@ -122,37 +122,48 @@ def parsed(text: str, where: str) -> ast.Module:
         raise InputError(f"{where} cannot be read{at}: {reason}") from error
 
 
-def arguments(call: ast.Call, where: str) -> Args:
-    """The arguments of a call, all of which must be numbers, words or tuples of them."""
+def arguments(call: ast.Call, where: str, *, names: bool) -> Args:
+    """The arguments of a call, all of which must be numbers, words or tuples of them.
+
+    With ``names`` a bare name is the word it spells, as print shows padding=same.
+    """
+    values = _Values(where, names)
     named: dict[str, Any] = {}
     for keyword in call.keywords:
         if keyword.arg is None:
             raise InputError(f"{where}: ** is not read", mend=_MEND)
-        named[keyword.arg] = value(keyword.value, where)
-    return Args(where, tuple(value(each, where) for each in call.args), named)
+        if keyword.arg not in _IGNORED:
+            named[keyword.arg] = values.of(keyword.value)
+    return Args(where, tuple(map(values.of, call.args)), named)
 
 
-def value(node: ast.expr, where: str, depth: int = 0) -> Any:
-    """A number, a string, True, False, None or a tuple; a bare name is the string it spells."""
-    if depth > _MAX_NESTED:
-        raise InputError(f"{where}: its arguments nest more than {_MAX_NESTED} deep")
-    match node:
-        case ast.Constant(value=found) if found is None or isinstance(found, int | float | str):
-            return found
-        case ast.UnaryOp(op=ast.USub(), operand=operand):
-            found = value(operand, where, depth + 1)
-            if type(found) in (int, float):
-                return -found
-        case ast.BinOp(left=left, op=sign, right=right):
-            pair = value(left, where, depth + 1), value(right, where, depth + 1)
-            return _calculated(pair, sign, where)
-        case ast.Tuple(elts=parts) | ast.List(elts=parts):
-            return tuple(value(part, where, depth + 1) for part in parts)
-        case ast.Name(id=name):
-            return name
-        case ast.Call(func=ast.Attribute(attr="Size"), args=[(ast.Tuple() | ast.List()) as sizes]):
-            return value(sizes, where, depth + 1)
-    raise InputError(f"{where}: an argument is not a number, a word or a tuple", mend=_MEND)
+class _Values:
+    def __init__(self, where: str, names: bool) -> None:
+        self.where = where
+        self.names = names
+
+    def of(self, node: ast.expr, depth: int = 0) -> Any:
+        """A number, a string, True, False, None or a tuple."""
+        if depth > _MAX_NESTED:
+            raise InputError(f"{self.where}: its arguments nest more than {_MAX_NESTED} deep")
+        match node:
+            case ast.Constant(value=found) if isinstance(found, int | float | str | None):
+                return found
+            case ast.UnaryOp(op=ast.USub(), operand=operand):
+                found = self.of(operand, depth + 1)
+                if type(found) in (int, float):
+                    return -found
+            case ast.BinOp(left=left, op=sign, right=right):
+                pair = self.of(left, depth + 1), self.of(right, depth + 1)
+                return _calculated(pair, sign, self.where)
+            case ast.Tuple(elts=parts) | ast.List(elts=parts):
+                return tuple([self.of(part, depth + 1) for part in parts])
+            case ast.Name(id=name) if self.names:
+                return name
+            case ast.Name(id=name):
+                shown = abridged(name, 40)
+                raise InputError(f"{self.where}: what {shown} stands for is not read", mend=_MEND)
+        raise InputError(f"{self.where}: an argument is not a number, word or tuple", mend=_MEND)
 
 
 def _calculated(pair: tuple[Any, Any], sign: ast.operator, where: str) -> int:

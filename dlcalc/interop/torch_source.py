@@ -81,7 +81,7 @@ class _Source:
             raise self._error(node, f"{shown} is not a known module of torch.nn", mend)
         where = f"{self.name}:{node.lineno}: {kind}"
         if kind != "Sequential":
-            return Module(name, kind, arguments(node, where))
+            return Module(name, kind, arguments(node, where, names=False))
         children = [self._module(each, key, depth + 1) for key, each in self._named(node)]
         return Module(name, kind, Args(where, (), {}), tuple(children))
 

@@ -18,6 +18,7 @@ from dlcalc.interop.torch_tree import graph_of
 from dlcalc.layers.shape import Shape
 
 _MAX_BYTES = 16_000_000
+_MAX_LINES = 4 * MAX_VERTICES
 _MAX_LINE = 2_000
 _HEAD = re.compile(r"(?:\((?P<name>[^()]*)\): )?(?:(?P<times>\d{1,6}) x )?(?P<kind>[A-Za-z_]\w*)\(")
 _RANGE = re.compile(r"(\d{1,6})-(\d{1,6})")
@@ -29,6 +30,8 @@ def read(path: str, name: str, given: Shape | None) -> Graph:
     Raises `InputError` with the line where the text is not as print shows a module.
     """
     data, name = read_bytes(path, _MAX_BYTES)
+    if data.count(b"\n") > _MAX_LINES:
+        raise InputError(f"{name} has more than {_MAX_LINES:,} lines")
     module = _Lines(decode(data, name), name).module()
     return graph_of(module, name, "printed PyTorch module", given)
 
@@ -133,7 +136,7 @@ def _arguments(rest: str, where: str) -> Args | InputError:
     try:
         match parsed(f"f({rest}", where).body:
             case [ast.Expr(value=ast.Call(func=ast.Name()) as call)]:
-                return arguments(call, where)
+                return arguments(call, where, names=True)
     except InputError as error:
         return error
     return InputError(f"{where}: {abridged(rest, 40)} are no arguments")

@@ -12,7 +12,8 @@ from collections import Counter
 
 from dlcalc.errors import InputError, LayerError, abridged
 from dlcalc.interop.graph import Builder, Graph, node_of
-from dlcalc.interop.torch_layers import EMPTY, LAYERS, Made, Unknown, made
+from dlcalc.interop.torch_layers import EMPTY, LAYERS, made
+from dlcalc.interop.torch_made import Made, Unknown
 from dlcalc.interop.torch_module import Module
 from dlcalc.layers.base import Tensors
 from dlcalc.layers.convention import TORCH
@@ -25,7 +26,20 @@ _PARAMETER = re.compile(
 )
 _NO_INPUT = "the text does not say the input; give it before the file, as in 3x224x224 FILE"
 # Containers of torch.nn with a forward of their own, which hold no tensors but their modules'.
-_OWN = ["ModuleList", "ModuleDict", "ParameterList", "ParameterDict", "MultiheadAttention", "Transformer", "TransformerEncoder", "TransformerDecoder", "TransformerEncoderLayer", "TransformerDecoderLayer"]
+_OWN = frozenset(
+    {
+        "ModuleDict",
+        "ModuleList",
+        "MultiheadAttention",
+        "ParameterDict",
+        "ParameterList",
+        "Transformer",
+        "TransformerDecoder",
+        "TransformerDecoderLayer",
+        "TransformerEncoder",
+        "TransformerEncoderLayer",
+    }
+)
 
 
 def graph_of(module: Module, source: str, format: str, given: Shape | None) -> Graph:
