@@ -198,15 +198,8 @@ def known_channels(shape: Shape, word: str) -> Size:
 
 
 class DoesNotFit(LayerError):
-    """A window larger than its padded input; ``axes`` are the maps that refused.
+    """A window larger than its padded input; ``axes`` are the maps that refused."""
 
-    ``padding`` is (begin, end) for each axis with which the layer would fit; it
-    is empty if none does.
-    """
-
-    def __init__(
-        self, rule: str, axes: tuple[Axis, ...], padding: tuple[tuple[int, int], ...] = ()
-    ) -> None:
+    def __init__(self, rule: str, axes: tuple[Axis, ...]) -> None:
         super().__init__(rule)
         self.axes = axes
-        self.padding = padding

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dlcalc.errors import LayerError
 from dlcalc.layers.argument import Argument
 from dlcalc.layers.axis import Axis
-from dlcalc.layers.base import DoesNotFit, Layer, Parts, Tensors, known_channels
+from dlcalc.layers.base import Layer, Parts, Tensors, known_channels
 from dlcalc.layers.convention import Convention
 from dlcalc.layers.shape import Shape
 from dlcalc.layers.size import Size, product
@@ -39,10 +39,7 @@ class Subsample(WindowLayer):
     def does_not_fit(
         self, spatial: Spatial, axes: tuple[Axis, ...], convention: Convention
     ) -> LayerError:
-        # It takes no padding that could mend it.
-        return DoesNotFit(
-            too_small(self.kernel, (1,), ((0, 0),) * len(axes), spatial, axes).rule, axes
-        )
+        return too_small(self.kernel, (1,), ((0, 0),) * len(axes), spatial, axes)
 
     def parameters(self, shape: Shape, convention: Convention) -> Tensors:
         channels = known_channels(shape.as_side(), "subsample")

@@ -124,8 +124,7 @@ class WindowPool(SlidingLayer):
         self, spatial: Spatial, axes: tuple[Axis, ...], convention: Convention
     ) -> LayerError:
         ends = self.ends(spatial, convention)
-        half = convention.pooling_padding == "half"
-        return too_small(self.kernel, self.dilation, ends, spatial, axes, at_most_half=half)
+        return too_small(self.kernel, self.dilation, ends, spatial, axes)
 
     def note(self, shape: Shape, convention: Convention) -> str:
         notes = [super().note(shape, convention)]

@@ -310,10 +310,8 @@ def too_small(
     ends: Ends,
     spatial: tuple[Size, ...],
     axes: tuple[Axis, ...],
-    *,
-    at_most_half: bool = False,
 ) -> DoesNotFit:
-    """The refusal of a window larger than its padded input, with the padding that mends it."""
+    """The refusal of a window larger than its padded input."""
     rank = len(axes)
     kernels, dilations = each(kernel, rank, "kernel"), each(dilation, rank, "dilation")
     shown = _by(kernels)
@@ -325,14 +323,7 @@ def too_small(
     if any(begin or end for begin, end in ends):
         padded = tuple(n + begin + end for n, (begin, end) in zip(spatial, ends, strict=True))
         rule += f", padded to {_by(padded)}"
-    wanted = tuple(
-        (begin + more, end + more)
-        for (begin, end), n, axis in zip(ends, spatial, axes, strict=True)
-        for more in [-(-(max(axis.low - n, 0)) // 2) if isinstance(n, int) else 0]
-    )
-    if at_most_half and any(max(e) > k // 2 for e, k in zip(wanted, kernels, strict=True)):
-        return DoesNotFit(rule, axes)
-    return DoesNotFit(rule, axes, wanted)
+    return DoesNotFit(rule, axes)
 
 
 def padding_text(ends: Ends) -> str:

@@ -6,6 +6,7 @@ from dlcalc.layers.convention import TORCH, Convention
 from dlcalc.layers.shape import Shape, sizes_text
 from dlcalc.layers.size import Size
 from dlcalc.layers.window import padding_text
+from dlcalc.nets.padding import least_padding, with_padding
 from dlcalc.nets.parser import Group, Net, Node
 from dlcalc.nets.solve import least_sides
 from dlcalc.nets.trace import TraceError, trace
@@ -51,19 +52,18 @@ def enough_padding(
     error: TraceError, shape: Shape, net: Net, convention: Convention = TORCH
 ) -> str:
     """The padding at the layer that failed with which the whole net works; may be empty."""
-    misfit = error.misfit
-    if misfit is None or not misfit.padding:
+    if error.misfit is None:
         return ""
-    node = error.trail[-1].node
-    values = {a.name: getattr(node.layer, a.name) for a in node.layer.arguments}
-    if "padding" not in values:
+    node, start = error.trail[-1].node, error.trail[-1].input
+    ends = least_padding(node.layer, start, convention)
+    if ends is None:
         return ""
-    layer = type(node.layer)(rank=node.layer.rank, **{**values, "padding": misfit.padding})
+    layer = with_padding(node.layer, ends)
     try:
         trace(_replaced(net, node, node._replace(layer=layer)), shape, convention)
     except TraceError:
         return ""
-    return padding_text(misfit.padding)
+    return padding_text(ends)
 
 
 def _replaced(net: Net, old: Node, new: Node) -> Net:
