@@ -35,6 +35,7 @@ def imported(*arguments: str, before: str = "") -> set[str]:
         "shape 3xHxW resnet50",
         "params resnet152 --quiet",
         "params lenet5",
+        "export lenet5",
         "bootstrap 10 100 1000",
         "bootstrap 1e18 --quiet",
         "split 103 --kfold 10",

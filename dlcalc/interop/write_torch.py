@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from textwrap import wrap
 from typing import TYPE_CHECKING, NamedTuple
 
 from dlcalc.errors import LayerError, NotationError
@@ -141,5 +140,21 @@ def _fitted(line: str) -> list[str]:
     found = re.fullmatch(r"(.*?\()(.*)(\)(?:\[0\])?)", line)
     if len(line) <= WIDTH or found is None:
         return [line]
-    inside = wrap(found[2], WIDTH - 12, break_long_words=False, break_on_hyphens=False)
-    return [found[1], *(f"            {part}" for part in inside), f"        {found[3]}"]
+    lines = [""]
+    for argument in _arguments(found[2]):
+        if lines[-1] and len(f"{lines[-1]} {argument},") > WIDTH - 12:
+            lines.append("")
+        lines[-1] = f"{lines[-1]} {argument},".lstrip()
+    return [found[1], *(f"            {part}" for part in lines), f"        {found[3]}"]
+
+
+def _arguments(text: str) -> list[str]:
+    """The arguments of a call, brackets within them left whole."""
+    found, depth = [""], 0
+    for character in text:
+        depth += (character in "([") - (character in ")]")
+        if character == "," and not depth:
+            found.append("")
+        else:
+            found[-1] += character
+    return [argument.strip() for argument in found]
