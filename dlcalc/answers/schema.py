@@ -10,7 +10,7 @@ from dlcalc.errors import InputError, abridged, nearest
 from dlcalc.result import Block, Result, Row
 
 #: Modules that are no command's: what schemas are written with, and share.
-_SHARED = {"form", "nets", "stream"}
+_SHARED = {"form", "models", "nets", "stream"}
 
 
 def schema(command: str | None = None) -> Result:
