@@ -17,6 +17,7 @@ from dlcalc.answers.verify import (
     program_of,
     read_budget,
 )
+from dlcalc.errors import InputError
 from dlcalc.layers.convention import Convention
 from dlcalc.layers.shape import Shape, sizes_text
 from dlcalc.nets.box import Region
@@ -53,13 +54,15 @@ def prove(
     sides = [n for n in shape.spatial if isinstance(n, int)]
     if prod(sides) > _MAX_INPUTS:
         return Verification((), (f"more than {_MAX_INPUTS:,} inputs",))
-    layers = count(trace(net, shape, convention), convention)
-    if not affordable(layers, bounds):
-        return Verification((), ("the net is beyond the budget of the verification",))
     try:
+        layers = count(trace(net, shape, convention), convention)
+        if not affordable(layers, bounds):
+            return Verification((), ("the net is beyond the budget of the verification",))
         program = program_of(net, shape, convention, sums(layers).parameters)
     except Unrunnable as error:
         return Verification((), (str(error),))
+    except InputError as error:
+        return Verification((), (error.rule,))
     read = _ordered(boxes)
     held = set(read)
     others = [place for place in product(*map(range, sides)) if place not in held]

@@ -191,3 +191,9 @@ def test_phases_and_branches_as_a_user_meets_them(run: Run) -> None:
     done = run("shape", "1x9x9", "concat[conv:1,k3x1,p1x0 | conv:1,k1x3,p=0x1]", "--box", "3x3")
     assert "concat[1]  2..4 x 3..3" in done.stdout and "5 of 9" in done.stdout
     assert "phase" not in done.stdout
+
+
+def test_without_channels_the_box_is_said_to_be_unverified(run: Run) -> None:
+    done = run("shape", "28", "conv:k3", "--box", "3", "--verify")
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "box         3..5")
+    assert "unverified  " in done.stdout and "by the engine" not in done.stdout
