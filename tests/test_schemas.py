@@ -35,6 +35,7 @@ params 128x64 moe:8,active=2[dense:256 relu dense:64]
 params tests/data/models/digits.json --verify
 params tests/data/models/config.json
 params tests/data/models/head.safetensors
+params tests/data/models/printed.txt
 params tests/data/models/model.safetensors.index.json
 shape tests/data/models/digits.json
 shape 7 tests/data/models/config.json --batch N

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dlcalc.schemas.form import (
     NOTES,
+    SHAPE,
     Schema,
     array,
     boolean,
@@ -13,8 +14,10 @@ from dlcalc.schemas.form import (
     nullable,
     number,
     record,
+    size,
     text,
 )
+from dlcalc.schemas.nets import LIKE
 
 #: Members that the answer about a model file has, and that about a net has not.
 MODEL: dict[str, Schema] = {
@@ -52,4 +55,31 @@ CHECKPOINT = record(
         "notes": NOTES,
     },
     about="tensors without the layers that use them",
+)
+
+OPEN = record(
+    {
+        "file": text("the model file"),
+        "format": text("what kind of file it is"),
+        "like": LIKE,
+        "parameters": size(),
+        "buffers": size("numbers that are kept and not trained"),
+        "macs": {"type": "null"},
+        "open": text("why the file does not say what goes where"),
+        "layers": array(
+            record(
+                {
+                    "name": text("the layer's name in the file"),
+                    "kind": text("its class there"),
+                    "layer": nullable(text("the layer in the notation")),
+                    "output": nullable(SHAPE),
+                    "parameters": size(),
+                    "tensors": mapping(SHAPE),
+                    "buffers": mapping(SHAPE),
+                }
+            )
+        ),
+        "notes": NOTES,
+    },
+    about="a model whose file leaves open what goes where",
 )

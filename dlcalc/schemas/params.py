@@ -17,7 +17,7 @@ from dlcalc.schemas.form import (
     size,
     text,
 )
-from dlcalc.schemas.models import CHECKPOINT, MODEL, PER_TOKEN
+from dlcalc.schemas.models import CHECKPOINT, MODEL, OPEN, PER_TOKEN
 from dlcalc.schemas.nets import LIKE, VERIFICATION, comparison, versus
 from dlcalc.schemas.stream import ERROR, LINE
 
@@ -97,6 +97,7 @@ SCHEMA = document(
             },
         ),
         CHECKPOINT,
+        OPEN,
         comparison(text()),
         record(
             {
