@@ -7,7 +7,7 @@ import io
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
@@ -134,15 +134,19 @@ class Told(Result):
 
 TEXTS = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs")), max_size=12)
 
+# A busy machine draws texts slowly.
+SETTINGS = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 ROWS = st.lists(st.builds(lambda a, b: {"a": a, "b": b}, TEXTS, TEXTS), min_size=1, max_size=4)
 
 
+@SETTINGS
 @given(ROWS)
 def test_any_text_comes_back_from_csv(rows: list[dict[str, str]]) -> None:
     found = list(csv.reader(io.StringIO(as_csv(Told(rows)))))
     assert found == [["a", "b"], *([row["a"], row["b"]] for row in rows)]
 
 
+@SETTINGS
 @given(ROWS)
 def test_any_text_keeps_a_table_of_markdown_whole(rows: list[dict[str, str]]) -> None:
     lines = as_markdown(Told(rows)).split("\n")
