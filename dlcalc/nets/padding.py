@@ -24,7 +24,8 @@ def least_padding(
     >>> least_padding(network.net[0].layer, network.input)
     ((1, 1), (0, 0))
     """
-    if not isinstance(layer, SlidingLayer) or not hasattr(layer, "padding"):
+    takes = any(argument.name == "padding" for argument in layer.arguments)
+    if not (takes and isinstance(layer, SlidingLayer)):
         return None
     ends = layer.ends(shape.spatial, convention)
     names = [f"axis {place}" for place in range(len(ends))]

@@ -30,6 +30,13 @@ def fits(line: str, ends: tuple[tuple[int, int], ...], convention: Convention) -
     return True
 
 
+@pytest.mark.parametrize("layer", ["lppool:3", "stochasticpool:3"])
+def test_a_layer_that_takes_no_numbers_as_padding_gets_none(layer: str) -> None:
+    start, (node,) = load_line(f"1x2x2 {layer}")
+    assert isinstance(node, Node)
+    assert least_padding(node.layer, start) is None
+
+
 @settings(deadline=None, max_examples=200)
 @given(
     st.sampled_from(["conv:1,k{}x{},p={}+{}x0,d{}", "maxpool:{}x{},p={}+{}x0,d{}"]),
@@ -55,7 +62,7 @@ def test_it_is_the_least_of_all(
         for a, b in sorted(product(range(8), repeat=2), key=lambda more: (sum(more), more))
     ]
     wanted = next((ends for ends in every if fits(line, ends, convention)), None)
-    assert least_padding(node.layer, start, convention) == wanted
+    assert least_padding(node.layer, start, convention, seconds=30) == wanted
 
 
 @pytest.mark.parametrize(
