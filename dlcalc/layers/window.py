@@ -133,6 +133,8 @@ class SlidingLayer(WindowLayer):
     def windows(self, spatial: Spatial, convention: Convention) -> tuple[Window, ...]:
         """The window along each axis. Raises `LayerError` for what the convention refuses."""
         rank = len(spatial)
+        if not rank:
+            raise LayerError(f"{self.words[0]} needs at least one spatial axis")
         kernels = each(self.kernel, rank, "kernel")
         strides = each(self.kernel if self.stride is None else self.stride, rank, "stride")
         dilations = each(self.dilation, rank, "dilation")

@@ -9,7 +9,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from dlcalc.answers import shape
-from dlcalc.errors import LayerError, Source
+from dlcalc.errors import InputError, LayerError, Source
 from dlcalc.layers.base import Layer
 from dlcalc.layers.convention import TORCH
 from dlcalc.nets.mend import least_input
@@ -214,3 +214,8 @@ def test_average_pooling_in_3d_says_that_padding_does_not_count(line: str) -> No
     reason = "into 1x1x1: in 3-D torch takes no mean of a window larger than the input"
     assert reason in caught.value.rule
     assert "It fits if the input is at least 4x4x4." in caught.value.mend
+
+
+def test_a_window_behind_a_flatten_is_no_obstacle_to_the_mend_before_it() -> None:
+    with pytest.raises(InputError, match="a 2x2 kernel does not fit into 1x11"):
+        shape.shape("3x1x11 maxpool:2,dilation=1 flatten conv:8,k3")
