@@ -12,9 +12,8 @@ from dlcalc.errors import InputError, abridged
 RELATIONS = ("==", "~=", "!=", "<=", ">=", "<", ">")
 _RELATION = re.compile(r"\s(==|~=|!=|<=|>=|<|>)\s")
 _LIMIT = re.compile(r"(.+?)\s*->\s*(\S+)\s+as\s+([A-Za-z_]\w*)\s*->\s*(\S+)")
-#: Options with which any command would read or write files, and commands that are no claims.
-_FILES = {"--save", "--resume", "--plot", "--data", "--svg", "-f", "--file"}
-_NO_CLAIMS = {"export"}
+#: Options with which any command would read or write files.
+_FILES = {"--save", "--resume", "--plot", "--data", "--svg", "-f", "--file", "-o", "--output"}
 
 
 class Sentence(NamedTuple):
@@ -76,8 +75,6 @@ def command(text: str) -> list[str]:
     words = words[1:] if words[:1] == ["dlcalc"] else words
     if not words:
         raise InputError("the command is missing")
-    if words[0] in _NO_CLAIMS:
-        raise InputError(f"{words[0]} is no claim that can be checked")
     if words[0] == "check" and not _names_claims(words[1:]):
         raise InputError("check stands in notes with the names of one to three concepts")
     files = [word for word in words if word.partition("=")[0] in _FILES]
