@@ -47,15 +47,25 @@ def is_stream(words: tuple[str, ...], settings: dict[str, Any]) -> bool:
     return True
 
 
+def _refuse_stream(option: str, words: tuple[str, ...], asked: str = "one net") -> None:
+    if words == ("-",):
+        rule = f"--{option} asks about {asked}, and - reads one from each line."
+        raise click.UsageError(rule)
+
+
+def _refuse_unused(option: str, settings: dict[str, Any], used: tuple[str, ...]) -> None:
+    """Refuse the first setting that was given and has no use beside an option."""
+    for name, value in settings.items():
+        if value and name not in used:
+            raise click.UsageError(f"--{option} takes no --{name.replace('_', '-')}.")
+
+
 def compared(words: tuple[str, ...], settings: dict[str, Any]) -> dict[str, Any]:
     """The settings that a comparison of frameworks takes; it refuses what it has no use for."""
-    if words == ("-",):
-        raise click.UsageError("--compare asks about one net, and - reads one from each line.")
+    _refuse_stream("compare", words)
     if settings["like"] is not None:
         raise click.UsageError("--compare shows every framework, so --like has no use.")
-    unused = [name for name in settings if name not in _COMPARED and settings[name]]
-    if unused:
-        raise click.UsageError(f"--compare takes no --{unused[0].replace('_', '-')}.")
+    _refuse_unused("compare", settings, _COMPARED)
     return {name: settings[name] for name in ("layout", "file")}
 
 
@@ -64,12 +74,8 @@ def explaining(words: tuple[str, ...], compare: bool, settings: dict[str, Any]) 
     if settings["explain"] is None:
         del settings["explain"]
         return False
-    unused = [name for name in settings if name not in _EXPLAINED and settings[name]]
-    unused += ["compare"] if compare else []
-    if words == ("-",):
-        raise click.UsageError("--explain asks about one net, and - reads one from each line.")
-    if unused:
-        raise click.UsageError(f"--explain takes no --{unused[0].replace('_', '-')}.")
+    _refuse_stream("explain", words)
+    _refuse_unused("explain", {**settings, "compare": compare}, _EXPLAINED)
     return True
 
 
@@ -83,22 +89,16 @@ def boxing(words: tuple[str, ...], batch: str | None, settings: dict[str, Any]) 
     if settings["box"] is None:
         del settings["box"]
         return False
-    used = ("layout", "file", "like", "box", "verify", "verify_budget")
-    unused = [name for name in settings if name not in used and settings[name]]
-    if words == ("-",) or batch is not None or unused:
-        raise click.UsageError(
-            f"--box takes no --{unused[0].replace('_', '-')}."
-            if unused
-            else "--box asks about one net, without --batch."
-        )
+    _refuse_unused("box", settings, ("layout", "file", "like", "box", "verify", "verify_budget"))
+    if words == ("-",) or batch is not None:
+        raise click.UsageError("--box asks about one net, without --batch.")
     return True
 
 
 def solving(words: tuple[str, ...], batch: str | None, settings: dict[str, Any]) -> bool:
     """Whether ``--solve`` is asked; its own settings are taken out where it is not."""
     if settings["solve"] is not None:
-        if words == ("-",):
-            raise click.UsageError("--solve asks about one net, and - reads one from each line.")
+        _refuse_stream("solve", words)
         if batch is not None:
             raise click.UsageError("--solve takes no --batch.")
         settings.update(
@@ -129,14 +129,9 @@ def versus(words: tuple[str, ...], settings: dict[str, Any], other: str, *also: 
     if settings["versus"] is None:
         del settings["versus"]
         return False
-    if words == ("-",):
-        raise click.UsageError("--versus asks about two nets, and - reads one from each line.")
+    _refuse_stream("versus", words, "two nets")
     used = ("layout", "file", "like", "versus", *also)
-    unused = [other] * bool(other) + [
-        name for name in settings if name not in used and settings[name]
-    ]
-    if unused:
-        raise click.UsageError(f"--versus takes no --{unused[0].replace('_', '-')}.")
+    _refuse_unused("versus", {other: bool(other), **settings}, used)
     for name in [name for name in settings if name not in used]:
         del settings[name]
     return True

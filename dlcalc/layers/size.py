@@ -307,6 +307,17 @@ def least_value(size: Size, bound: int) -> int | None:
     low, high = 0, MAX_NUMBER
     if evaluate(size, {name: high}) < bound:
         return None
+    return bisected(size, name, bound, low, high)
+
+
+def bisected(size: Size, name: str, bound: int, low: int, high: int) -> int:
+    """The least value of a letter with which a growing size reaches a bound.
+
+    With ``low`` it stays below, with ``high`` it reaches it.
+
+    >>> bisected((letter("H") - 4)//2, "H", 5, 0, 100)
+    14
+    """
     while high - low > 1:
         middle = (low + high) // 2
         if evaluate(size, {name: middle}) < bound:

@@ -21,7 +21,7 @@ from dlcalc.layers.merge import Concat, Multiply
 from dlcalc.layers.rearrange import Reshape
 from dlcalc.layers.resample import PixelUnshuffle
 from dlcalc.layers.shape import MAX_SIZE, Shape, check_sizes
-from dlcalc.layers.size import Floor, Polynomial, Size, evaluate, letters, product
+from dlcalc.layers.size import Floor, Polynomial, Size, bisected, evaluate, letters, product
 from dlcalc.nets.parser import Net, Node, unroll
 from dlcalc.nets.trace import trace
 
@@ -238,14 +238,7 @@ def _first(size: Size, name: str, bound: int, low: int, high: int) -> int:
     while low + step < high and evaluate(size, {name: low + step}) < bound:
         low += step
         step *= 2
-    high = min(high, low + step)
-    while high - low > 1:
-        middle = (low + high) // 2
-        if evaluate(size, {name: middle}) < bound:
-            low = middle
-        else:
-            high = middle
-    return high
+    return bisected(size, name, bound, low, min(high, low + step))
 
 
 def _agreeing(name: str, parted: list[Condition], low: int, high: int) -> Runs:

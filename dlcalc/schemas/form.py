@@ -57,16 +57,7 @@ def array(of: Schema, about: str = "") -> Schema:
     return {**_typed("array", about), "items": of}
 
 
-def nested(about: str = "") -> Schema:
-    """A number, or lists of lists of numbers: a tensor."""
-    leaf = ["number", "null", "string"]
-    return {
-        **_typed([*leaf, "array"], about),
-        "items": {"$ref": "#/$defs/tensor"},
-    }
-
-
-#: What `nested` refers to: put it among the definitions.
+#: A number, or lists of lists of numbers: put it among the definitions as ``tensor``.
 TENSOR: Schema = {
     "type": ["number", "null", "string", "array"],
     "items": {"$ref": "#/$defs/tensor"},
