@@ -67,16 +67,21 @@ def read_bytes(path: str, limit: int, place: Place | None = None) -> tuple[bytes
     return data, name
 
 
-def read_head(path: str, count: int, place: Place | None = None) -> tuple[bytes, int, str]:
-    """The first bytes of a file, its whole size, and its name for people.
+@contextmanager
+def opened(path: str, place: Place | None = None) -> Iterator[tuple[BinaryIO, int | None, str]]:
+    """A file to be read in parts, its whole size, and its name for people.
 
-    Raises `InputError` if it cannot be read; ``place`` is where its path was written.
+    ``-`` is standard input, whose size is None. Raises `InputError` if it cannot be opened
+    or read; ``place`` is where its path was written.
     """
-    name = abridged(path, 60)
+    name = "standard input" if path == "-" else abridged(path, 60)
     check_open(path, place)
     try:
-        with open(path, "rb") as file:
-            return file.read(count), os.fstat(file.fileno()).st_size, name
+        if path == "-":
+            yield standard_input(), None, name
+        else:
+            with open(path, "rb") as file:
+                yield file, os.fstat(file.fileno()).st_size, name
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise InputError(f"cannot read {name}: {reason}", place=place) from error

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from fractions import Fraction
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from dlcalc.answers.explain_readings import (
     CALLED,
@@ -24,13 +25,17 @@ from dlcalc.answers.explain_readings import (
 )
 from dlcalc.answers.figure import Figure, read_figure
 from dlcalc.answers.memory import check
-from dlcalc.answers.network import load, named_convention
-from dlcalc.answers.params import Question, answer, question
+from dlcalc.answers.network import load, load_model, named_convention
+from dlcalc.answers.params import ParamsResult, Question, answer, question
 from dlcalc.errors import InputError, abridged
+from dlcalc.interop.graph import TOKENS, Graph
 from dlcalc.layers.shape import Layout, Shape
 from dlcalc.layers.size import Size
 from dlcalc.nets import zoo
 from dlcalc.result import Block, Result, Row
+
+if TYPE_CHECKING:
+    from dlcalc.interop.safetensors import Checkpoint
 
 _ANOTHER_INPUT = 2
 #: Sides of the images, and numbers of tokens, with which figures are usually quoted.
@@ -52,7 +57,8 @@ def explain(
 
     ``words``, ``layout``, ``file``, ``like``, ``include`` and ``exclude`` are those of
     `params`; ``dtype`` is that of figures in bytes. Raises `InputError` where the net
-    is wrong, the figure is none, or nothing that it may count is a number.
+    is wrong, the figure is none, a model file leaves shapes open, or nothing that the
+    figure may count is a number.
 
     >>> explain("resnet50", figure="8.18G").value
     8178368512
@@ -60,8 +66,12 @@ def explain(
     read = read_figure(figure)
     check(dtype or "float32", None)
     asked = question(include=include, exclude=exclude)
-    convention = named_convention(like)
+    model = load_model(words, file, like)
+    if model is not None:
+        kept = dtype or model.dtype or "float32"
+        return ExplainResult(read, _of_file(model, words, file, asked), asked, kept)
     found: list[Variant] = []
+    convention = named_convention(like)
     given = " ".join(words).split()[:-1]
     built_in = "" if file else _name(words)
     for name in (built_in, *_family(built_in)):
@@ -82,6 +92,35 @@ def explain(
                 other = answer(shape, net, asked, convention)
                 found.append(Variant(name or "the net", other, (*departures, reason)))
     return ExplainResult(read, tuple(found), asked, dtype or "float32")
+
+
+def _of_file(
+    model: Graph | Checkpoint, words: tuple[str, ...], file: str | None, asked: Question
+) -> tuple[Variant, ...]:
+    """A model file as it stands, and a configuration that leaves its context open in others."""
+    from dlcalc.answers.model import model_params
+
+    def told(model: Graph | Checkpoint) -> ParamsResult:
+        found = model_params(model, asked, None)
+        if not isinstance(found, ParamsResult):
+            raise InputError(
+                f"{model.source} does not tell the layers on which its figures hang",
+                mend="dlcalc params counts its parameters; --expect asks for their number.",
+            )
+        return found
+
+    own = told(model)
+    found = [Variant("the model", own)]
+    # Standard input is read once.
+    tokens = isinstance(model, Graph) and model.inputs[0].kind == TOKENS
+    if tokens and "-" not in (file, *words):
+        path = file or " ".join(words).split()[-1]
+        for shape, reason in _inputs(own.start, True):
+            with suppress(InputError):
+                other = load_model((str(shape), path), None, None)
+                assert other is not None
+                found.append(Variant("the model", told(other), (reason,)))
+    return tuple(found)
 
 
 def _name(words: tuple[str, ...]) -> str:

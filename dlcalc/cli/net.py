@@ -44,7 +44,19 @@ def is_stream(words: tuple[str, ...], settings: dict[str, Any]) -> bool:
         return False
     if settings["file"] is not None:
         raise click.UsageError("- reads whole questions from standard input, so --file has no use.")
+    _refuse_model()
     return True
+
+
+def _refuse_model() -> None:
+    """Refuse a model file on standard input: its lines are no questions."""
+    from dlcalc.interop.read import recognised
+
+    if recognised("-"):
+        rule = (
+            "- reads a question from each line, and standard input is a model file; -f - reads it."
+        )
+        raise click.UsageError(rule)
 
 
 def _refuse_stream(option: str, words: tuple[str, ...], asked: str = "one net") -> None:

@@ -19,7 +19,7 @@ from math import prod
 from typing import Any, NamedTuple, NoReturn
 
 from dlcalc.errors import InputError, Place, abridged
-from dlcalc.files import read_head
+from dlcalc.files import opened
 from dlcalc.layers.shape import Shape
 
 #: The format's own limit of a header, in bytes.
@@ -114,30 +114,34 @@ def refuse_input(name: str, given: Shape | None) -> None:
 
 
 def read_header(path: str, place: Place | None = None) -> Header:
-    """The header of a file; its data stays unread.
+    """The header of a file; its data stays unread, and of standard input what follows too.
 
     Raises `InputError` for what the format does not allow.
     """
-    start, size, name = read_head(path, 8, place)
+    with opened(path, place) as (file, size, name):
 
-    def refuse(rule: str, mend: str = "") -> NoReturn:
-        raise InputError(f"{name}: {rule}", place=place, mend=mend)
+        def refuse(rule: str, mend: str = "") -> NoReturn:
+            raise InputError(f"{name}: {rule}", place=place, mend=mend)
 
-    if len(start) < 8:
-        refuse(f"a safetensors file begins with 8 bytes, but this one has {len(start)}")
-    length = int.from_bytes(start, "little")
-    if length > MAX_HEADER:
-        refuse(f"its header claims {length:,} bytes; the format allows {MAX_HEADER:,}")
-    if length > size - 8:
-        refuse(f"its header claims {length:,} bytes, but the file has {size - 8:,} behind it")
-    text = read_head(path, length + 8, place)[0][8:]
+        start = file.read(8)
+        if len(start) < 8:
+            refuse(f"a safetensors file begins with 8 bytes, but this one has {len(start)}")
+        length = int.from_bytes(start, "little")
+        if length > MAX_HEADER:
+            refuse(f"its header claims {length:,} bytes; the format allows {MAX_HEADER:,}")
+        if size is not None and length > size - 8:
+            refuse(f"its header claims {length:,} bytes, but the file has {size - 8:,} behind it")
+        text = file.read(length)
     if len(text) < length:
         refuse(f"its header is cut off: {len(text):,} of {length:,} bytes are there")
-    return parse_header(text, size - 8 - length, refuse)
+    return parse_header(text, None if size is None else size - 8 - length, refuse)
 
 
-def parse_header(text: bytes, room: int, refuse: Refuse) -> Header:
-    """The tensors that a header's JSON names, which must fill so many bytes of data."""
+def parse_header(text: bytes, room: int | None, refuse: Refuse) -> Header:
+    """The tensors that a header's JSON names, which must fill so many bytes of data.
+
+    ``room`` is None where the data were not looked at.
+    """
     if not text.startswith(b"{"):
         refuse("its header does not begin with {")
     with _without_collection():
@@ -156,7 +160,7 @@ def _without_collection() -> Iterator[None]:
             gc.enable()
 
 
-def _parsed(text: bytes, room: int, refuse: Refuse) -> Header:
+def _parsed(text: bytes, room: int | None, refuse: Refuse) -> Header:
     # Tuples of pairs show names that are given twice, and cost no more than objects.
     top = load_json(text, refuse, pairs=True)
     assert isinstance(top, tuple)
@@ -281,7 +285,7 @@ def _check_offsets(
     shapes: list[list[int]],
     counts: list[int],
     offsets: list[list[int]],
-    room: int,
+    room: int | None,
     refuse: Refuse,
 ) -> None:
     """Refuse tensors that do not fill the data without a gap, each with the bytes it needs."""
@@ -302,7 +306,7 @@ def _check_offsets(
             rule = "leaves a gap behind" if begin > reached else "overlaps"
             refuse(f"{name} begins at {begin:,} and {rule} what ends at {reached:,}")
         reached = end
-    if reached != room:
+    if room is not None and reached != room:
         more = "is cut off" if reached > room else "holds more than that"
         refuse(f"its tensors take {reached:,} bytes, and the data, {room:,} bytes, {more}")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from fractions import Fraction
+from pathlib import Path
 
 import pytest
 
@@ -247,3 +248,53 @@ def test_the_document_and_its_table(capsys: pytest.CaptureFixture[str]) -> None:
     assert document["explanations"][0]["net"] == "resnet50-v1"
     assert run(["params", "resnet50", "--explain", "3.86G", "--csv"]) == 0
     assert capsys.readouterr().out.startswith("value,counts,net,input,departures")
+
+
+# --- model files ------------------------------------------------------------------
+
+MODELS = Path("tests/data/models")
+
+
+@pytest.mark.parametrize(
+    ("words", "figure", "value", "counts", "departures"),
+    [
+        (("digits.json",), "172k", 172_480, "MACs", ()),
+        (("digits.json",), "345k FLOPs", 344_960, "FLOPs", ()),
+        (("digits.json",), "15.93k", 15_930, "parameters", ("buffers counted",)),
+        (("config.json",), "125k params", 124_672, "parameters", ()),
+        (("config.json",), "249344 bytes", 249_344, "bytes of 124,672 numbers in float16", ()),
+        (("config.json",), "498688 bytes", 498_688, "bytes of 124,672", ("32 bits each",)),
+        (("config.json",), "114,944", 114_944, "MACs", ("1 token in place of 128",)),
+        (("64", "config.json"), "8.39M", 8_388_608, "MACs", ()),
+    ],
+)
+def test_a_figure_of_a_model_file(
+    words: tuple[str, ...], figure: str, value: int, counts: str, departures: tuple[str, ...]
+) -> None:
+    found = only(explain(*words[:-1], str(MODELS / words[-1]), figure=figure))
+    assert found.value == value and found.counts.startswith(counts) and found.net == "the model"
+    assert len(found.departures) == len(departures)
+    for departure, begin in zip(found.departures, departures, strict=True):
+        assert departure.reason.startswith(begin)
+
+
+def test_a_model_file_from_standard_input(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with open(MODELS / "config.json") as file:
+        monkeypatch.setattr("sys.stdin", file)
+        assert run(["params", "-f", "-", "--explain", "125k", "-q"]) == 0
+    assert capsys.readouterr().out == "124672\n"
+
+
+@pytest.mark.parametrize(
+    "name", ["printed.txt", "head.safetensors", "model.safetensors.index.json"]
+)
+def test_a_file_that_leaves_its_layers_open_is_refused(name: str) -> None:
+    with pytest.raises(InputError, match="does not tell the layers"):
+        explain(str(MODELS / name), figure="100k")
+
+
+def test_the_rules_of_a_file_are_its_own() -> None:
+    with pytest.raises(InputError, match="rules of torch do not apply"):
+        explain(str(MODELS / "digits.json"), figure="1k", like="torch")

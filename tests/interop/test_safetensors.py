@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import Run
 
 from dlcalc.answers.checkpoint import MOST_ROWS, IndexResult, TensorsResult
 from dlcalc.answers.params import params
@@ -327,3 +328,32 @@ def test_the_library_accepts_and_refuses_alike(tmp_path: Path) -> None:
         ours = read_header(path)
         assert dict(zip(ours.names, map(list, ours.shapes))) == theirs
     assert 200 < accepted < 500
+
+
+# --- standard input ---------------------------------------------------------------
+
+
+def test_standard_input_needs_the_header_alone(tmp_path: Path, run: Run) -> None:
+    whole = Path(written(tmp_path / "a", TWO)).read_bytes()
+    for end in (len(whole), len(whole) - 28, len(whole) - 27):
+        done = run("params", "-f", "-", "-q", stdin=whole[:end])
+        assert (done.returncode, done.stdout) == (0, "8\n")
+    for end in (9, 40, len(whole) - 29):
+        done = run("params", "-f", "-", "-q", stdin=whole[:end])
+        assert (
+            done.returncode == 2
+            and f"{end - 8:,} of {len(whole) - 36:,} bytes are there" in done.stderr
+        )
+
+
+def test_standard_input_claims_too_much(run: Run) -> None:
+    done = run("params", "-f", "-", stdin=struct.pack("<Q", 2**63) + b"{}")
+    assert done.returncode == 2 and done.stdout == ""
+
+
+@pytest.mark.parametrize("command", ["params", "shape"])
+@pytest.mark.parametrize("name", ["digits.json", "printed.txt", "head.safetensors"])
+def test_a_model_is_no_stream_of_questions(command: str, name: str, run: Run) -> None:
+    data = Path("tests/data/models", name).read_bytes()
+    done = run(command, "-", stdin=data)
+    assert done.returncode == 2 and "-f - reads it" in done.stderr
