@@ -8,16 +8,19 @@ wrong, and asides.
 from __future__ import annotations
 
 import os
-import re
 import sys
 from contextlib import suppress
-from typing import NamedTuple, TextIO
+from typing import TYPE_CHECKING, NamedTuple, TextIO
 
-from dlcalc.errors import ClaimError, InputError, abridged, display_width, wrapped
+from dlcalc.cli.columns import GAP, Columns, fitted
+from dlcalc.errors import ClaimError, InputError, abridged, wrapped
 from dlcalc.result import Block, Result, Row, aligned
 
-# Columns between the columns of a table on a terminal.
-_GAP = 2
+if TYPE_CHECKING:
+    from rich.table import Table
+
+# What goes below a row of a table stands so much further in.
+_BELOW = 4
 _STYLES = {"answer": "bold green", "wrong": "bold red", "aside": "dim", "": ""}
 
 
@@ -140,7 +143,7 @@ def colored(stream: TextIO, color: str) -> bool:
 
 def _show_rich(blocks: list[Block], stream: TextIO, color: str) -> None:
     from rich.console import Console
-    from rich.table import Table
+    from rich.padding import Padding
     from rich.text import Text
 
     painted = colored(stream, color)
@@ -153,63 +156,27 @@ def _show_rich(blocks: list[Block], stream: TextIO, color: str) -> None:
         width=None if stream.isatty() else 10_000,
     )
     for block in blocks:
-        widths = _fitting(block, console.width) or _fitting(block, console.width, breaking=True)
-        if widths is None:
+        columns = fitted(block, console.width)
+        if columns is None:
             # Too narrow to wrap by column without breaking a number: as in a pipe.
             for line, row in zip(aligned(block), block.rows, strict=True):
                 console.print(Text(line, style=_STYLES[row.role]), soft_wrap=True)
             continue
-        table = Table.grid(padding=(0, _GAP, 0, 0))
-        for alignment, width in zip(block.columns, widths, strict=True):
-            table.add_column(justify="right" if alignment == "r" else "left", width=width)
+        table = _grid(block, columns)
         for row in block.rows:
-            label = _broken(row.cells[0], widths[0])
-            table.add_row(*map(Text, (label, *row.cells[1:])), style=_STYLES[row.role])
+            style = _STYLES[row.role]
+            table.add_row(*map(Text, columns.cells(row)), style=style)
+            if remark := columns.remark(row):
+                console.print(table)
+                console.print(Padding(Text(remark, style=style), (0, 0, 0, _BELOW)))
+                table = _grid(block, columns)
         console.print(table)
 
 
-def _fitting(block: Block, room: int, breaking: bool = False) -> list[int] | None:
-    """The widths of the columns on a terminal, wrapped where they must be.
+def _grid(block: Block, columns: Columns) -> Table:
+    from rich.table import Table
 
-    None if that would break a word, and for a lone column, which is a text of
-    its own: the terminal wraps it, and it can be copied whole. With ``breaking``
-    a layer's arguments may go on in the next line.
-    """
-    columns = range(len(block.columns))
-    if len(columns) == 1:
-        return None
-    cells = [[row.cells[c] for row in block.rows if c < len(row.cells)] for c in columns]
-    widths = [max(map(display_width, column), default=0) for column in cells]
-    least = [max(map(_longest_word, column), default=0) for column in cells]
-    if breaking:
-        least[0] = max([_longest_word(_broken(cell, 0)) for cell in cells[0]], default=0)
-    while sum(widths) + _GAP * len(widths) > room:
-        widest = max(columns, key=lambda c: widths[c] - least[c])
-        if widths[widest] == least[widest]:
-            return None
-        widths[widest] -= 1
-    return widths
-
-
-def _broken(label: str, width: int) -> str:
-    """A label broken behind commas into lines of that width, later ones a little further in."""
-    if display_width(label) <= width or "," not in label:
-        return label
-    further = " " * (len(label) - len(label.lstrip()) + 2)
-    lines = [""]
-    for piece in re.split("(?<=,)(?=[a-z])", label):
-        if lines[-1].strip() and display_width(lines[-1] + piece) > width:
-            lines.append(further)
-        lines[-1] += piece
-    return "\n".join(lines)
-
-
-def _longest_word(cell: str) -> int:
-    """The width that no word of a cell exceeds, the first with its indentation."""
-    return max(map(_longest_of_line, cell.splitlines() or [""]))
-
-
-def _longest_of_line(line: str) -> int:
-    indent = len(line) - len(line.lstrip())
-    words = line.split() or [""]
-    return max(indent + display_width(words[0]), *map(display_width, words))
+    table = Table.grid(padding=(0, GAP, 0, 0))
+    for alignment, width in zip(block.columns, columns.widths, strict=False):
+        table.add_column(justify="right" if alignment == "r" else "left", width=width)
+    return table

@@ -9,7 +9,8 @@ import sys
 import pytest
 from terminal import ESCAPES, on_terminal
 
-from dlcalc.cli import output
+from dlcalc.cli.columns import broken, fitted
+from dlcalc.result import Block, Row
 
 QUESTIONS = [
     "shape 3x32x32 conv:6,k5 tanh avgpool:2",
@@ -66,16 +67,48 @@ def test_columns_hold_their_words_at_every_width(line: str) -> None:
     }
     for block in answers[command](*words).blocks():
         for room in range(30, 200):
-            widths = output._fitting(block, room)
-            if widths is None:
+            columns = fitted(block, room)
+            if columns is None:
                 continue
-            assert sum(widths) + 2 * len(widths) <= room
+            assert sum(columns.widths) + 2 * len(columns.widths) <= room
             for row in block.rows:
-                for cell, width in zip(row.cells, widths):
-                    indent = len(cell) - len(cell.lstrip())
-                    for word in cell.split():
-                        assert indent + cell_len(word) <= width
-                        indent = 0
+                for cell, width in zip(columns.cells(row), columns.widths):
+                    for part in cell.splitlines():
+                        indent = len(part) - len(part.lstrip())
+                        for word in part.split():
+                            assert indent + cell_len(word) <= width
+                            indent = 0
+
+
+def test_too_narrow_a_table_has_its_remarks_below_the_rows() -> None:
+    rows = [
+        Row(("transformer.wte", "embedding:256,64", "128x64", "16,384", "weight 256x64 16,384")),
+        Row(("lm_head", "dense:256,bias=no,tied=transformer.wte", "128x256", "0", "tied")),
+        Row(("head", "softmax", "128x256", "", "")),
+        Row(("short",)),
+    ]
+    block = Block("lllrl", rows)
+    wide, narrow = fitted(block, 200), fitted(block, 60)
+    assert wide is not None and not wide.below and wide.remark(rows[0]) == ""
+    assert narrow is not None and narrow.below and len(narrow.widths) == 4
+    assert sum(narrow.widths) + 2 * 4 <= 60
+    assert [narrow.remark(row) for row in rows] == ["weight 256x64 16,384", "tied", "", ""]
+    assert narrow.cells(rows[1])[1].splitlines() == ["dense:256,bias=no,", "  tied=transformer.wte"]
+    assert fitted(block, 40) is None
+
+
+def test_a_label_goes_on_behind_a_comma_of_its_arguments() -> None:
+    assert broken("  conv:64,k3,p=same", 12) == "  conv:64,\n    k3,\n    p=same"
+    assert broken("weight 1,024", 5) == "weight 1,024"
+
+
+@pytest.mark.parametrize("name", ["config.json", "digits.json", "head.safetensors"])
+def test_model_files_fit_eighty_columns(name: str) -> None:
+    line = f"params tests/data/models/{name}"
+    shown = ESCAPES.sub("", on_terminal(line, 80))
+    assert max(len(text.rstrip()) for text in shown.splitlines()) <= 80
+    answer = shown[shown.index("\n") + 1 :] if shown.startswith("dlcalc: note") else shown
+    assert sorted(words(answer)) == sorted(words(in_a_pipe(line)))
 
 
 @pytest.mark.parametrize("line", QUESTIONS[:1] + QUESTIONS[3:4] + OPTIONED)
