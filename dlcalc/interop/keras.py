@@ -47,7 +47,7 @@ def from_document(document: dict[str, Any], source: str, given: Shape | None) ->
 
 class _Reader:
     def __init__(self, document: Fields, source: str, given: Shape | None) -> None:
-        self.config = document.fields("config")
+        self.config = _config(document)
         self.built = document.get("build_config")
         self.given = given
         self.builder = Builder(source, _FORMAT, KERAS, self._layout(source))
@@ -93,8 +93,8 @@ class _Reader:
             first, layers = layers[0].fields("config"), layers[1:]
             name, shape = first.text("name", "input"), _batch_shape(first)
         else:
-            first = layers[0].fields("config")
-            name, shape = "input", _batch_shape(first) or config.get("build_input_shape")
+            shape = _batch_shape(_first(layers[0])) or config.get("build_input_shape")
+            name = "input"
         if inputs is None:
             inputs = [self._input(f"{prefix}{name}", shape)]
         position = inputs[0]
@@ -123,7 +123,7 @@ class _Reader:
     def _call(
         self, layer: Fields, prefix: str, number: int, args: list[Any], kwargs: dict[str, Any]
     ) -> Call:
-        config = Fields(layer.get("config", {}), layer.where)
+        config = _config(layer, layer.where)
         own = layer.get("name") or config.get("name")
         if not isinstance(own, str) or not own:
             raise layer.wrong("name", "a string", own)
@@ -322,13 +322,33 @@ def _data_formats(config: Fields, depth: int) -> Iterator[str]:
     if depth > _MAX_NESTED:
         return
     for layer in config.items("layers"):
-        inner = layer.get("config") if isinstance(layer, dict) else None
-        if isinstance(inner, dict):
-            found = inner.get("data_format")
-            if isinstance(found, str):
-                yield found
-            if "layers" in inner:
-                yield from _data_formats(Fields(inner, config.where), depth + 1)
+        if not isinstance(layer, dict) or not isinstance(layer.get("config"), dict | list):
+            continue
+        inner = _config(Fields(layer, config.where))
+        found = inner.get("data_format")
+        if isinstance(found, str):
+            yield found
+        if inner.get("layers") is not None:
+            yield from _data_formats(inner, depth + 1)
+
+
+def _config(layer: Fields, where: str = "") -> Fields:
+    """The config of a layer or a model; before Keras 2.2.3 a Sequential had a bare list there."""
+    found = layer.get("config", {})
+    if isinstance(found, list) and layer.get("class_name") == "Sequential":
+        found = {"layers": found}
+    return Fields(found, where or f"{layer.where}: config")
+
+
+def _first(layer: Fields) -> Fields:
+    """The config of the layer that is called first, in a model at the beginning of a model too."""
+    for _ in range(_MAX_NESTED):
+        inner = _config(layer)
+        layers = inner.get("layers") if layer.get("class_name") == "Sequential" else None
+        if not isinstance(layers, list) or not layers:
+            return inner
+        layer = Fields(layers[0], layer.where)
+    return inner
 
 
 def _unknown(call: Call, handlers: dict[str, Any]) -> InputError:

@@ -86,9 +86,36 @@ def test_a_sequential_model_of_keras_2() -> None:
     ]
     config = {"name": "old", "layers": layers}
     assert counted({"class_name": "Sequential", "config": config}).value == 160 + 5
-    # Before 2.2.3 the config was the list itself.
+    # Before 2.2.3 the config was the list itself, also of a model within a model.
+    bare = {"class_name": "Sequential", "config": layers}
+    assert counted(bare).value == 165
+    inner = {"class_name": "Sequential", "name": "inner", "config": layers}
+    outer = [inner, {"class_name": "Dense", "config": {"name": "top", "units": 2}}]
+    assert counted({"class_name": "Sequential", "config": outer}).value == 165 + 4
+    first = {
+        "class_name": "InputLayer",
+        "config": {"name": "in", "batch_input_shape": [None, 7, 5]},
+    }
+    assert counted({"class_name": "Sequential", "config": [first, *outer]}).value == 165 + 4
+    # No other class had a list there.
     with pytest.raises(InputError, match="config is not a JSON object"):
-        counted({"class_name": "Sequential", "config": layers})
+        counted({"class_name": "Functional", "config": layers})
+
+
+def test_the_order_of_a_bare_list_is_seen() -> None:
+    """The settings of layers within models within models say where the channels stand."""
+
+    def conv(order: str) -> dict[str, Any]:
+        settings = {"name": order, "filters": 4, "kernel_size": 3, "data_format": order}
+        return {"class_name": "Conv2D", "config": settings}
+
+    first = {"class_name": "InputLayer", "config": {"batch_input_shape": [None, 3, 9, 9]}}
+    inner = {"class_name": "Sequential", "name": "inner", "config": [conv("channels_first")]}
+    model = {"class_name": "Sequential", "config": [first, inner]}
+    assert counted(model).value == 4 * (27 + 1)
+    model["config"] = [first, inner, conv("channels_last")]
+    with pytest.raises(InputError, match="channels first and others with them last"):
+        counted(model)
 
 
 def live() -> Any:
