@@ -230,7 +230,7 @@ function __dlcalc_zoo
         'inception_v3'\t'Inception v3 with its auxiliary head, as in torchvision' \
         'lenet5'\t'LeNet-5 in its modern form: tanh, mean pooling, full connections' \
         'lenet5-1998'\t'LeNet-5 of 1998: trained subsampling, partial connections in C3, fixed RBF output' \
-        'llama-7b'\t'LLaMA 7B, 128 tokens' \
+        'llama-7b'\t'LLaMA 7B, 128 tokens, without rotary positions, which have no parameters' \
         'lstm-5x128'\t'Five LSTM layers of 128 units, for sequences of any length' \
         'mobilenet_v1'\t'MobileNet v1, width 1 (Howard et al. 2017)' \
         'mobilenet_v2'\t'MobileNet v2, width 1, as in torchvision (Sandler et al. 2018)' \
