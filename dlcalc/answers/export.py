@@ -1,4 +1,4 @@
-"""``dlcalc export``: a net as source that runs, in PyTorch, or in the normalised notation."""
+"""``dlcalc export``: a net as source that runs, in a framework or in the normalised notation."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from dlcalc.answers import counting
 from dlcalc.answers.network import load
 from dlcalc.errors import InputError, NotationError, abridged, nearest
 from dlcalc.files import refuse_unwritable, write_whole
-from dlcalc.layers.convention import TORCH
+from dlcalc.interop.targets import TARGETS, Target, Wanted, Writer
+from dlcalc.layers.convention import CONVENTIONS
 from dlcalc.layers.size import Polynomial
 from dlcalc.nets.parser import Net
 from dlcalc.nets.parser import count as layer_count
 from dlcalc.nets.trace import Step, trace
 from dlcalc.result import Block, Result, Row
 
-TARGETS = ("torch", "net")
 #: Source of more layers is of no use to a reader.
 MAX_LAYERS = 10_000
 CLASS_NAME = "Net"
@@ -43,30 +43,28 @@ def export(
     784
     dense:10  # 10
     """
-    _check(to, like, class_name)
+    target = _target(to, like)
+    _refuse_options(to, target, {"class_name": class_name is not None})
+    writer = target.writer()
+    if class_name is not None:
+        _refuse_name(class_name, writer)
     if output is not None:
         refuse_unwritable(output)
     start, net = load(words, file=file)
     _refuse_long(net)
-    steps = trace(net, start)
+    convention = CONVENTIONS[target.like]
+    steps = trace(net, start, convention)
     if start.symbolic:
         raise InputError(
             f"the input {start} has letters, and source needs whole numbers",
             mend="Give the input its numbers, such as 3x224x224.",
         )
     _refuse_letters(steps)
-    parameters = counting.sums(counting.count(steps, TORCH)).parameters
+    parameters = counting.sums(counting.count(steps, convention)).parameters
     about = f"{start} to {steps[-1].output}, {parameters:,} parameters."
-    if to == "net":
-        from dlcalc.interop.write_net import write_net
-
-        source = write_net(start, steps, about)
-    else:
-        from dlcalc.interop.write_torch import write_torch
-
-        source = write_torch(start, steps, class_name or CLASS_NAME, about)
+    source = writer.write(Wanted(start, steps, class_name or CLASS_NAME, about))
     if output is not None:
-        write_whole(output, lambda target: target.write(source.encode()))
+        write_whole(output, lambda file: file.write(source.encode()))
     sizes = (start.sizes, steps[-1].output.sizes)
     return Exported(Source(to, source, *sizes, parameters), output)
 
@@ -112,7 +110,8 @@ class Exported(Result):
         }
 
 
-def _check(to: str, like: str | None, class_name: str | None) -> None:
+def _target(to: str, like: str | None) -> Target:
+    """The target of that name, whose rules ``like`` may name again."""
     if to not in TARGETS:
         close = nearest(to, TARGETS)
         yet = " yet" if to == "keras" else ""
@@ -120,17 +119,30 @@ def _check(to: str, like: str | None, class_name: str | None) -> None:
             f"there is no export to {abridged(to)}{yet}",
             mend=f"Did you mean {close}?" if close else f"There are {', '.join(TARGETS)}.",
         )
-    if like not in (None, "torch"):
+    target = TARGETS[to]
+    if like not in (None, target.like):
         raise InputError(
-            f"source is exported by the rules of torch, not by those of {abridged(str(like))}",
+            f"--to {to} is by the rules of {target.like}, not by those of {abridged(str(like))}",
             mend="Leave --like out.",
         )
-    if class_name is None:
-        return
-    if to != "torch":
-        raise InputError(f"--class-name is for torch; {to} has no class")
+    return target
+
+
+def _refuse_options(to: str, target: Target, given: dict[str, bool]) -> None:
+    """Refuse the first option that is given and means nothing to a target."""
+    for name, is_given in given.items():
+        if is_given and name not in target.takes:
+            option = f"--{name.replace('_', '-')}"
+            others = [other for other, each in TARGETS.items() if name in each.takes]
+            raise InputError(
+                f"{option} means nothing to --to {to}, which writes {target.summary}",
+                mend=f"Leave it out, or take --to {' or '.join(others)}.",
+            )
+
+
+def _refuse_name(class_name: str, writer: Writer) -> None:
     valid = class_name.isascii() and class_name.isidentifier() and len(class_name) <= 60
-    if not valid or iskeyword(class_name) or class_name in ("torch", "nn", "F", "Tensor", "super"):
+    if not valid or iskeyword(class_name) or class_name in writer.NAMES:
         raise InputError(
             f"{abridged(class_name) or 'an empty word'} cannot be the name of a class here",
             mend="Letters, digits and _, at most 60, no digit first, such as LeNet5; "

@@ -6,9 +6,10 @@ from typing import Any
 
 import click
 
-from dlcalc.answers.export import CLASS_NAME, TARGETS
+from dlcalc.answers.export import CLASS_NAME
 from dlcalc.answers.export import export as answer_export
 from dlcalc.cli.command import Words, command
+from dlcalc.interop.targets import TARGETS
 from dlcalc.layers.convention import CONVENTIONS
 from dlcalc.result import Result
 
@@ -25,13 +26,13 @@ from dlcalc.result import Result
 @click.option("-f", "--file", metavar="FILE", help="Read the net from a file.")
 @click.option(
     "--to",
-    type=Words(TARGETS),
+    type=Words(list(TARGETS)),
     default="torch",
     show_default=True,
-    help="PyTorch source, or the notation.",
+    help=f"{', '.join(target.summary for target in TARGETS.values())}.",
 )
 @click.option("--class-name", metavar="NAME", help=f"Of the nn.Module.  [default: {CLASS_NAME}]")
-@click.option("--like", type=click.Choice(list(CONVENTIONS)), help="Only torch is exported.")
+@click.option("--like", type=click.Choice(list(CONVENTIONS)), help="Only the target's own.")
 @click.option("-o", "--output", metavar="FILE", help="Write it there, whole or not at all.")
 def export(words: tuple[str, ...], **settings: Any) -> Result:
     """A net as source that runs: a class of PyTorch with named layers, or the notation.

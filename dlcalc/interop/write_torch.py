@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
 from dlcalc.errors import LayerError, NotationError
+from dlcalc.interop.source_lines import commented, fitted, input_comment
 from dlcalc.interop.write_torch_layers import spell
 from dlcalc.layers.convention import TORCH
 from dlcalc.layers.shape import Shape
 
 if TYPE_CHECKING:
+    from dlcalc.interop.targets import Wanted
     from dlcalc.nets.trace import Step
 
-#: Longer lines are parted.
-WIDTH = 88
 #: Layers with branches that are written as an expression of the branches' values.
 MERGES = ("residual", "concat", "multiply")
 
 
-def write_torch(start: Shape, steps: tuple[Step, ...], class_name: str, about: str) -> str:
-    """The source of a net in whole numbers, with ``about`` as the docstring of its class.
+#: What the source uses itself.
+NAMES = frozenset(("torch", "nn", "F", "Tensor", "super"))
 
-    Raises `NotationError` at the first layer that cannot be written.
-    """
-    return _Writer().source(start, steps, class_name, about)
+
+def write(wanted: Wanted) -> str:
+    """The source of a net. Raises `NotationError` at the first layer that cannot be written."""
+    return _Writer().source(wanted)
 
 
 class _Known(NamedTuple):
@@ -41,8 +41,9 @@ class _Writer:
         self.run: list[str] = []
         self.weights: dict[str, _Known] = {}
 
-    def source(self, start: Shape, steps: tuple[Step, ...], class_name: str, about: str) -> str:
+    def source(self, wanted: Wanted) -> str:
         """The whole of it."""
+        start, steps, class_name, about, *_ = wanted
         self._through(steps, "", "x", "x", Counter())
         body = "\n".join([*self.made, *self.run])
         head = ["import torch"] if "torch." in body.replace("torch.nn", "") else []
@@ -52,7 +53,7 @@ class _Writer:
         lines += ["    def __init__(self) -> None:", "        super().__init__()", *self.made, ""]
         lines += [
             "    def forward(self, x: Tensor) -> Tensor:",
-            f"        # {_input(start, steps)}",
+            f"        # {input_comment(start, steps)}",
         ]
         return "\n".join([*lines, *self.run, "        return x"]) + "\n"
 
@@ -77,7 +78,7 @@ class _Writer:
         spelling = spell(layer, step.input, step.output)
         attribute = name.replace(".", "_")
         if spelling.module:
-            self.made += _fitted(f"        self.{attribute} = {spelling.module}")
+            self.made += fitted(f"        self.{attribute} = {spelling.module}")
             tensors = layer.parameters(step.input, TORCH)
             if "weight" in tensors:
                 self.weights[name] = _Known(attribute, tensors["weight"])
@@ -115,46 +116,4 @@ class _Writer:
         return target
 
     def _assign(self, target: str, call: str, output: Shape) -> None:
-        line = f"        {target} = {call}"
-        comment = f"  # {output}"
-        if len(line + comment) <= WIDTH:
-            self.run.append(line + comment)
-        else:
-            self.run += [f"        # {output}", *_fitted(line)]
-
-
-def _input(start: Shape, steps: tuple[Step, ...]) -> str:
-    """What goes in, behind the batch."""
-    words = ", numbers of words as whole numbers" if _reads_words(steps) else ""
-    return f"The batch, then {start}{words}."
-
-
-def _reads_words(steps: tuple[Step, ...]) -> bool:
-    """Whether the first layer looks rows up, so that the input is no decimals."""
-    first = steps[0]
-    return first.node.layer.words[0] == "embedding" or any(map(_reads_words, first.branches))
-
-
-def _fitted(line: str) -> list[str]:
-    """A line, its first brackets opened onto lines of their own if it is too long."""
-    found = re.fullmatch(r"(.*?\()(.*)(\)(?:\[0\])?)", line)
-    if len(line) <= WIDTH or found is None:
-        return [line]
-    lines = [""]
-    for argument in _arguments(found[2]):
-        if lines[-1] and len(f"{lines[-1]} {argument},") > WIDTH - 12:
-            lines.append("")
-        lines[-1] = f"{lines[-1]} {argument},".lstrip()
-    return [found[1], *(f"            {part}" for part in lines), f"        {found[3]}"]
-
-
-def _arguments(text: str) -> list[str]:
-    """The arguments of a call, brackets within them left whole."""
-    found, depth = [""], 0
-    for character in text:
-        depth += (character in "([") - (character in ")]")
-        if character == "," and not depth:
-            found.append("")
-        else:
-            found[-1] += character
-    return [argument.strip() for argument in found]
+        self.run += commented(f"        {target} = {call}", output)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dlcalc.interop.targets import TARGETS
 from dlcalc.schemas.form import array, document, integer, record, text, word
 
 _SIZES = array(integer(), "sizes without the batch, channels first")
@@ -10,7 +11,7 @@ SCHEMA = document(
     "dlcalc export",
     record(
         {
-            "to": word("torch", "net"),
+            "to": word(*TARGETS),
             "source": text("the whole source"),
             "input": _SIZES,
             "output": _SIZES,

@@ -108,7 +108,7 @@ def test_what_is_no_name_of_a_class_is_refused(name: str) -> None:
         ({"to": "keras"}, "no export to keras yet"),
         ({"to": "jax"}, "no export to jax"),
         ({"like": "keras"}, "by the rules of torch"),
-        ({"to": "net", "class_name": "A"}, "has no class"),
+        ({"to": "net", "class_name": "A"}, "means nothing to --to net"),
     ],
 )
 def test_what_there_is_not_is_refused(settings: dict[str, str], rule: str) -> None:
