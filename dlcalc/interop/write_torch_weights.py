@@ -112,7 +112,8 @@ def _scales(weights: Weights) -> Iterator[str]:
 
 def _constants(of: str, scale: Scale) -> Iterator[str]:
     for name, values in (("MEAN", scale.mean), ("DEVIATION", scale.deviation)):
-        yield from fitted(f"{of}_{name} = ({', '.join(map(repr, values))},)")
+        shown = f"{', '.join(map(repr, values))}{',' * (len(values) == 1)}"
+        yield from fitted(f"{of}_{name} = ({shown})")
 
 
 def _reading(weights: Weights) -> Iterator[str]:
@@ -127,7 +128,7 @@ def _reading(weights: Weights) -> Iterator[str]:
         yield "            for name in file.files"
         yield '            if name.startswith("statistics.")'
         yield "        }"
-    yield "    parts = flat.split([math.prod(sizes) for sizes in SIZES.values()])"
+    yield "    parts = torch.split(flat, [math.prod(sizes) for sizes in SIZES.values()])"
     yield "    named = zip(SIZES.items(), parts, strict=True)"
     yield "    found = {name: part.view(sizes) for (name, sizes), part in named}"
     if weights.kept:

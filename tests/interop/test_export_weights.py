@@ -38,7 +38,7 @@ TRAININGS: tuple[tuple[str, str, dict[str, Any]], ...] = (
 NESTED = (
     "4x6 residual[encoder:2,ff=5 attention:2] encoder:2,ff=5 encoder:3,ff=5,bias=no",
     "4x6 residual[attention:2] attention:2 attention:3 decoder:2,ff=4",
-    "4x6 concat:axis=1[residual[dense:6 prelu] | token:2] last",
+    "4x6 concat[residual[dense:6 prelu] | token:2]",
     "2x5x6 residual[conv:2,k3,p1 bn relu residual[conv:2,k1 bn]] bn",
 )
 
