@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from dlcalc.errors import LayerError, NotationError
 from dlcalc.interop.source_lines import commented, fitted, input_comment
+from dlcalc.interop.torch_names import attribute
 from dlcalc.interop.write_torch_layers import spell
 from dlcalc.interop.write_torch_train import NAMES as TRAINING
 from dlcalc.interop.write_torch_train import training
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 
 #: Layers with branches that are written as an expression of the branches' values.
 MERGES = ("residual", "concat", "multiply")
-
-
 #: What the source uses itself.
 NAMES = frozenset(("torch", "nn", "F", "Tensor", "super")) | TRAINING | LOADING
 
@@ -45,6 +44,7 @@ class _Writer:
         self.made: list[str] = []
         self.run: list[str] = []
         self.weights: dict[str, _Known] = {}
+        self.named: set[str] = set()
         #: For the numbers of a file: the layers with tensors, and who shares whose weight.
         self.held: list[Held] = []
         self.tied: dict[str, str] = {}
@@ -73,7 +73,7 @@ class _Writer:
         for step in steps:
             kind = step.node.layer.words[0]
             ordinals[kind] += 1
-            name = f"{prefix}{kind}{ordinals[kind]}"
+            name = step.node.name or f"{prefix}{kind}{ordinals[kind]}"
             write = self._branched if step.branches else self._layer
             try:
                 x = write(step, name, x, target)
@@ -82,10 +82,16 @@ class _Writer:
                 raise NotationError(rule, place=step.place, mend=error.mend) from error
         return x
 
+    def _named(self, name: str) -> str:
+        """The attribute of a layer, whatever its name in a model file was."""
+        found = attribute(name, self.named)
+        self.named.add(found)
+        return found
+
     def _layer(self, step: Step, name: str, x: str, target: str) -> str:
         layer = step.node.layer
         spelling = spell(layer, step.input, step.output)
-        attribute = name.replace(".", "_")
+        attribute = self._named(name)
         if spelling.module:
             self.made += fitted(f"        self.{attribute} = {spelling.module}")
             tensors = layer.parameters(step.input, TORCH)
@@ -112,7 +118,7 @@ class _Writer:
         kind = step.node.layer.words[0]
         if kind not in MERGES:
             raise LayerError("it has no spelling in torch yet")
-        local, inner, found = name.replace(".", "_"), Counter[str](), []
+        local, inner, found = self._named(name), Counter[str](), []
         for number, branch in enumerate(step.branches, 1):
             own = local if len(step.branches) == 1 else f"{local}_{number}"
             found.append(self._through(branch, f"{name}.", x, own, inner))
