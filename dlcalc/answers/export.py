@@ -88,7 +88,7 @@ def export(
     if output is not None:
         write_whole(output, lambda file: file.write(source.encode()))
     sizes = (start.sizes, steps[-1].output.sizes)
-    return Exported(Source(to, source, *sizes, parameters, train, weights), output)
+    return Exported(Source(to, source, *sizes, parameters, train, weights), output, asked.notes)
 
 
 class _Asked(NamedTuple):
@@ -98,6 +98,7 @@ class _Asked(NamedTuple):
     numbers: Numbers | None = None
     model: str = ""
     reading: str = ""
+    notes: tuple[str, ...] = ()
 
 
 def _asked(
@@ -119,7 +120,8 @@ def _asked(
                 mend="Leave it out, or write the net.",
             )
         found = model_net(model, to, target)
-        return _Asked(found, None, model.source, reading(found) if to == "net" else "")
+        told = reading(found) if to == "net" else ""
+        return _Asked(found, None, model.source, told, getattr(model, "notes", ()))
     if like not in (None, target.like):
         raise InputError(
             f"--to {to} is by the rules of {target.like}, not by those of {abridged(str(like))}",
@@ -128,6 +130,11 @@ def _asked(
     numbers = None if weights is None else _numbers(weights)
     if numbers is not None and numbers.net is not None and not words and file is None:
         start, net = numbers.net
+    elif numbers is not None and not words and file is None:
+        raise InputError(
+            f"{numbers.name} holds tensors by name, and no net",
+            mend="Give the net before it, as in 784 dense:10 --weights FILE.npz.",
+        )
     else:
         start, net = load(words, file=file)
     return _Asked((start, net, CONVENTIONS[target.like]), numbers)
@@ -154,10 +161,11 @@ class Source(NamedTuple):
 class Exported(Result):
     """The source of a net. Its value is the text."""
 
-    def __init__(self, source: Source, path: str | None) -> None:
+    def __init__(self, source: Source, path: str | None, notes: tuple[str, ...] = ()) -> None:
         self.value: str = source.text
         self.source = source
         self.path = path
+        self.notes = list(notes)
 
     def blocks(self) -> list[Block]:
         """The source, or the file that it went to."""

@@ -78,6 +78,7 @@ _TAIL = """\
             print(f"epoch {epoch + 1}: loss {mean:.4f}")
             torch.save(model.state_dict(), checkpoint)
     if launched:
+        distributed.barrier()  # until the model is kept
         distributed.destroy_process_group()
     return mean
 """
@@ -145,8 +146,10 @@ def _loss(aim: Objective) -> Iterator[str]:
     call, says = _LOSSES[aim.loss]
     outputs = "outputs" if aim.axis == 1 else "outputs.movedim(-1, 1)"
     if aim.by_class:
-        shown = "x".join(["batch", *map(str, aim.targets)])
-        says += f" by the numbers of the classes, {shown}"
+        each = (
+            f"positions, {'x'.join(map(str, aim.targets))} of them" if aim.targets else "examples"
+        )
+        says += f" by the numbers of the classes of {each}"
     yield "def loss_of(outputs: Tensor, targets: Tensor) -> Tensor:"
     yield f'    """{says}."""'
     yield from fitted(f"    return {call.format(x=outputs, number=aim.number)}")
