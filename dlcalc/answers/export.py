@@ -72,10 +72,11 @@ def export(
             mend="Give the input its numbers, such as 3x224x224.",
         )
     _refuse_letters(steps)
-    parameters = counting.sums(counting.count(steps, convention)).parameters
+    counted = counting.count(steps, convention)
+    parameters = counting.sums(counted).parameters
     if train and parameters == 0:
         raise InputError("--train needs parameters to train, and the net has none")
-    about = f"{start} to {steps[-1].output}, {parameters:,} parameters."
+    about = f"{start} to {steps[-1].output}, {parameters:,} parameters{_heads(counted)}."
     loaded = None if numbers is None else numbers.held_against(steps)
     wanted = Wanted(start, steps, class_name or CLASS_NAME, about, train, loaded)
     source = writer.write(wanted)
@@ -83,6 +84,12 @@ def export(
         write_whole(output, lambda file: file.write(source.encode()))
     sizes = (start.sizes, steps[-1].output.sizes)
     return Exported(Source(to, source, *sizes, parameters, train, weights), output)
+
+
+def _heads(counted: tuple[counting.Counted, ...]) -> str:
+    """What its auxiliary heads have beside the net's own, if there are any."""
+    parameters = counting.auxiliary(counted).parameters
+    return f", {parameters:,} more in auxiliary heads" if parameters else ""
 
 
 def _numbers(path: str) -> Numbers:
