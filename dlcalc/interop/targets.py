@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
 
-from dlcalc.layers.shape import Shape
+from dlcalc.layers.shape import Layout, Shape
 
 if TYPE_CHECKING:
     from dlcalc.nets.trace import Step
@@ -71,12 +71,16 @@ class Writer(Protocol):
 
 
 class Target(NamedTuple):
-    """A language: its module, what it is in a few words, its convention, the options it takes."""
+    """A language: its module, what it is in a few words, its convention, the options it takes.
+
+    ``layouts`` are those that a model file may have; the net of words is channels first.
+    """
 
     module: str
     summary: str
     like: str = "torch"
     takes: tuple[str, ...] = ("class_name", "train", "weights")
+    layouts: tuple[Layout, ...] = ("chw",)
 
     def writer(self) -> Writer:
         """Its module, imported now."""
@@ -85,5 +89,5 @@ class Target(NamedTuple):
 
 TARGETS = {
     "torch": Target("write_torch", "PyTorch"),
-    "net": Target("write_net", "the notation", takes=()),
+    "net": Target("write_net", "the notation", takes=(), layouts=("chw", "hwc")),
 }

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dlcalc.errors import LayerError, NotationError
 from dlcalc.interop.source_lines import commented, fitted
+from dlcalc.interop.torch_names import attribute
 from dlcalc.interop.write_torch_inputs import Inputs
 from dlcalc.interop.write_torch_layers import spell
 from dlcalc.interop.write_torch_spelling import Spelling
@@ -38,8 +40,9 @@ class _Borrowed(NamedTuple):
 
 
 class Body:
-    """One class at work: its layers, in the order in which they run, for the class of a net.
+    """One class at work: its layers, in the order in which they run.
 
+    ``stem`` begins the names of classes that it needs for itself.
     ``prefix`` is what stands before their names in dlcalc where it is the class of an
     expert, ``path`` what leads to their attributes, ``counts`` how many experts each
     mixture on the way has.
@@ -47,18 +50,19 @@ class Body:
 
     def __init__(
         self,
-        net: str,
+        stem: str,
         prefix: str = "",
         path: str = "",
         counts: tuple[int, ...] = (),
     ) -> None:
-        self.net, self.prefix, self.path, self.counts = net, prefix, path, counts
+        self.stem, self.prefix, self.path, self.counts = stem, prefix, path, counts
         self.made: list[str] = []
         self.run: list[str] = []
         #: The classes of experts, and what they share with what is outside.
         self.experts: list[list[str]] = []
         self.borrowed: list[_Borrowed] = []
         self.weights: dict[str, _Known] = {}
+        self.named = {"memory", "segments"}
         #: For the numbers of a file: the layers with tensors, and who shares whose weight.
         self.held: list[Held] = []
         self.tied: list[Tied] = []
@@ -98,7 +102,7 @@ class Body:
         for step in steps:
             kind = step.node.layer.words[0]
             ordinals[kind] += 1
-            name = f"{prefix}{kind}{ordinals[kind]}"
+            name = step.node.name or f"{prefix}{kind}{ordinals[kind]}"
             write = getattr(self, f"_{kind}", self._merged) if step.branches else self._layer
             try:
                 x = write(step, name, x, target)
@@ -108,46 +112,49 @@ class Body:
         return x
 
     def _attribute(self, name: str) -> str:
-        return name.removeprefix(self.prefix).replace(".", "_")
+        """The attribute of a layer, whatever its name in a model file was."""
+        found = attribute(name.removeprefix(self.prefix), self.named)
+        self.named.add(found)
+        return found
 
     def _layer(self, step: Step, name: str, x: str, target: str) -> str:
-        attribute = self._attribute(name)
+        own = self._attribute(name)
         tie = step.node.layer.ties(step.input, TORCH).get("weight")
         owner = self.owner(name, tie[0]) if tie else None
         spelling = spell(step.node.layer, step.input, step.output)
         if owner is not None and tie is not None and owner.sizes != tie[1]:
             spelling, tie = _turned(step, owner), None
         if spelling.module:
-            self._make(name, attribute, spelling.module)
-            self._keep(step, name, attribute)
+            self._make(name, own, spelling.module)
+            self._keep(step, name, own)
         if tie is not None:
-            self._tie(step, name, attribute, owner)
-        call = self._call(spelling, step, x, attribute)
+            self._tie(step, name, own, owner)
+        call = self._call(spelling, step, x, own)
         if call == x:
             return x
         self._assign(target, call, step.output)
         return target
 
-    def _call(self, spelling: Spelling, step: Step, x: str, attribute: str) -> str:
+    def _call(self, spelling: Spelling, step: Step, x: str, own: str) -> str:
         call = spelling.call
         if spelling.memory is not None:
             call = call.replace("{memory}", self.inputs.memory(spelling.memory))
         if "{segments}" in call:
             call = call.replace("{segments}", self.inputs.segment(step.input.sizes[0]))
-        return call.replace("{x}", x).replace("{name}", attribute)
+        return call.replace("{x}", x).replace("{name}", own)
 
-    def _make(self, name: str, attribute: str, module: str) -> None:
-        self.made += fitted(f"{_INDENT}self.{attribute} = {module}")
-        self.held.append(Held(name, f"{self.path}{attribute}", module, self.counts))
+    def _make(self, name: str, own: str, module: str) -> None:
+        self.made += fitted(f"{_INDENT}self.{own} = {module}")
+        self.held.append(Held(name, f"{self.path}{own}", module, self.counts))
 
     # Weights that are shared.
 
-    def _keep(self, step: Step, name: str, attribute: str) -> None:
+    def _keep(self, step: Step, name: str, own: str) -> None:
         """Remember a weight that others may share."""
         weight = step.node.layer.parameters(step.input, TORCH).get("weight")
         if weight is not None:
             single = self.held[-1].module.startswith("nn.Parameter")
-            expression = f"self.{attribute}{'' if single else '.weight'}"
+            expression = f"self.{own}{'' if single else '.weight'}"
             self.weights[name] = _Known(name, expression, weight)
 
     def owner(self, name: str, other: str) -> _Known | None:
@@ -160,14 +167,14 @@ class Body:
             raise LayerError(f"it can share the weight of {other} only behind it")
         return known
 
-    def _tie(self, step: Step, name: str, attribute: str, owner: _Known | None) -> None:
+    def _tie(self, step: Step, name: str, own: str, owner: _Known | None) -> None:
         """Let a layer share another's weight; in an expert it may be one from outside."""
         other, sizes = step.node.layer.ties(step.input, TORCH)["weight"]
         if owner is None:
-            self.borrowed.append(_Borrowed(f"{attribute}.weight", name, other, sizes))
+            self.borrowed.append(_Borrowed(f"{own}.weight", name, other, sizes))
             return
-        self.made.append(f"{_INDENT}self.{attribute}.weight = {owner.expression}")
-        self.tied.append(self._tied(f"{self.path}{attribute}.weight", owner, self.counts))
+        self.made.append(f"{_INDENT}self.{own}.weight = {owner.expression}")
+        self.tied.append(self._tied(f"{self.path}{own}.weight", owner, self.counts))
 
     def _tied(self, tensor: str, owner: _Known, counts: tuple[int, ...]) -> Tied:
         stacked = sum(count > 1 for count in self.counts)
@@ -175,9 +182,9 @@ class Body:
 
     # Layers with branches.
 
-    def _branches(self, step: Step, name: str, x: str) -> list[str]:
-        """Write the branches; the variables that hold what comes out of each."""
-        local, inner, found = self._attribute(name), Counter[str](), []
+    def _branches(self, step: Step, name: str, x: str, local: str) -> list[str]:
+        """Write the branches; the variables, named so, that hold what comes out of each."""
+        inner, found = Counter[str](), []
         for number, branch in enumerate(step.branches, 1):
             own = local if len(step.branches) == 1 else f"{local}_{number}"
             found.append(self._through(branch, f"{name}.", x, own, inner))
@@ -185,7 +192,7 @@ class Body:
 
     def _merged(self, step: Step, name: str, x: str, target: str) -> str:
         layer = step.node.layer
-        found = self._branches(step, name, x)
+        found = self._branches(step, name, x, self._attribute(name))
         if len(found) == 1:
             found.append(x)
         if layer.words[0] == "concat":
@@ -200,8 +207,8 @@ class Body:
         """A head at work in training only; x itself goes on."""
         outer, self.indent = self.indent, f"{self.indent}    "
         self.run.append(f"{outer}if self.training:")
-        (found,) = self._branches(step, name, x)
         head = self._attribute(name)
+        (found,) = self._branches(step, name, x, head)
         if found != head:
             self._assign(head, found, step.branches[0][-1].output)
         self.indent = outer
@@ -211,17 +218,18 @@ class Body:
     def _moe(self, step: Step, name: str, x: str, target: str) -> str:
         """A mixture of experts, each of a class of its own."""
         layer: Any = step.node.layer
-        attribute = self._attribute(name)
-        words = "".join(part.capitalize() for part in name.replace(".", "_").split("_"))
-        class_name = f"{self.net}{words}Expert"
+        own = self._attribute(name)
+        words = "".join(part.capitalize() for part in own.split("_"))
+        stem = f"{self.stem}{words}"
+        class_name = f"{stem}Expert"
         (branch,) = step.branches
         if len(self.counts) == len(NUMBERS):
             raise LayerError(
                 f"at most {len(NUMBERS)} mixtures of experts are exported in one another"
             )
         count = f"{{{NUMBERS[len(self.counts)]}}}"
-        path = f"{self.path}{attribute}.experts.{count}."
-        expert = Body(self.net, f"{name}.", path, (*self.counts, layer.experts))
+        path = f"{self.path}{own}.experts.{count}."
+        expert = Body(stem, f"{name}.", path, (*self.counts, layer.experts))
         expert.through(branch)
         features, outputs = step.input.sizes[-1], step.output.sizes[-1]
         about = f"One of {layer.experts} experts: each step, {features} to {outputs} features."
@@ -230,17 +238,15 @@ class Body:
         self.experts += [*expert.experts, expert.lines(class_name, about, token, comment)]
         many = f"[{class_name}() for _ in range({layer.experts})]"
         made = f"MixtureOfExperts({features}, {outputs}, {many}, active={layer.active})"
-        self._make(name, attribute, made)
+        self._make(name, own, made)
         self.held += expert.held
         self.tied += expert.tied
         for borrowed in expert.borrowed:
-            self._lend(borrowed, attribute, path, expert.counts)
-        self._assign(target, f"self.{attribute}({x})", step.output)
+            self._lend(borrowed, own, path, expert.counts)
+        self._assign(target, f"self.{own}({x})", step.output)
         return target
 
-    def _lend(
-        self, borrowed: _Borrowed, attribute: str, path: str, counts: tuple[int, ...]
-    ) -> None:
+    def _lend(self, borrowed: _Borrowed, own: str, path: str, counts: tuple[int, ...]) -> None:
         """Let the layers of experts share a weight from outside them."""
         owner = self.owner(borrowed.layer, borrowed.other)
         if owner is None or owner.sizes != borrowed.sizes:
@@ -249,13 +255,14 @@ class Body:
                 "from right outside the mixture"
             )
         self.made += [
-            f"{_INDENT}for expert in self.{attribute}.experts:",
+            f"{_INDENT}for expert in self.{own}.experts:",
             f"{_INDENT}    expert.{borrowed.attribute} = {owner.expression}",
         ]
         self.tied.append(self._tied(f"{path}{borrowed.attribute}", owner, counts))
 
     def _assign(self, target: str, call: str, output: Shape) -> None:
-        self.run += commented(f"{self.indent}{target} = {call}", output)
+        shown = _token(output) if self.counts else output
+        self.run += commented(f"{self.indent}{target} = {call}", shown)
 
 
 def _turned(step: Step, owner: _Known) -> Spelling:
