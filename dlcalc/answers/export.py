@@ -74,10 +74,11 @@ def export(
             mend="Give the input its numbers, such as 3x224x224.",
         )
     _refuse_letters(steps)
-    parameters = counting.sums(counting.count(steps, rules)).parameters
+    counted = counting.count(steps, rules)
+    parameters = counting.sums(counted).parameters
     if train and parameters == 0:
         raise InputError("--train needs parameters to train, and the net has none")
-    about = f"{start} to {steps[-1].output}, {parameters:,} parameters."
+    about = f"{start} to {steps[-1].output}, {parameters:,} parameters{_heads(counted)}."
     numbers = None if asked.numbers is None else asked.numbers.held_against(steps)
     about = f"{about} {asked.reading}".rstrip()
     source = writer.write(Wanted(start, steps, class_name or CLASS_NAME, about, train, numbers))
@@ -89,6 +90,12 @@ def export(
         write_whole(output, lambda file: file.write(source.encode()))
     sizes = (start.sizes, steps[-1].output.sizes)
     return Exported(Source(to, source, *sizes, parameters, train, weights), output, asked.notes)
+
+
+def _heads(counted: tuple[counting.Counted, ...]) -> str:
+    """What its auxiliary heads have beside the net's own, if there are any."""
+    parameters = counting.auxiliary(counted).parameters
+    return f", {parameters:,} more in auxiliary heads" if parameters else ""
 
 
 class _Asked(NamedTuple):

@@ -24,12 +24,21 @@ def fitted(line: str) -> list[str]:
     if len(line) <= WIDTH or found is None:
         return [line]
     indent = " " * (len(line) - len(line.lstrip()))
-    lines = [""]
-    for argument in arguments(found[2]):
-        if lines[-1] and len(f"{lines[-1]} {argument},") > WIDTH - len(indent) - 4:
-            lines.append("")
-        lines[-1] = f"{lines[-1]} {argument},".lstrip()
-    return [found[1], *(f"{indent}    {part}" for part in lines), f"{indent}{found[3]}"]
+    return [found[1], *_packed(arguments(found[2]), f"{indent}    "), f"{indent}{found[3]}"]
+
+
+def _packed(parts: list[str], indent: str) -> list[str]:
+    """Arguments, each with a comma, as many to a line as it holds; a long list is opened."""
+    lines = [indent]
+    for part in parts:
+        if len(f"{indent}{part},") > WIDTH and part[0] == "[" and part[-1] == "]":
+            opened = [f"{indent}[", *_packed(arguments(part[1:-1]), f"{indent}    "), f"{indent}],"]
+            lines += [*opened, indent]
+            continue
+        if lines[-1] != indent and len(f"{lines[-1]} {part},") > WIDTH:
+            lines.append(indent)
+        lines[-1] = f"{lines[-1]}{' ' if lines[-1] != indent else ''}{part},"
+    return [line for line in lines if line != indent]
 
 
 def arguments(text: str) -> list[str]:
