@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Iterator
 from keyword import iskeyword
 from typing import TYPE_CHECKING, NamedTuple
@@ -225,11 +226,12 @@ def _refuse_options(to: str, target: Target, given: dict[str, bool]) -> None:
 
 def _refuse_name(class_name: str, writer: Writer) -> None:
     valid = class_name.isascii() and class_name.isidentifier() and len(class_name) <= 60
-    if not valid or iskeyword(class_name) or class_name in writer.NAMES:
+    own = class_name in writer.NAMES or hasattr(builtins, class_name)
+    if not valid or iskeyword(class_name) or own:
         raise InputError(
             f"{abridged(class_name) or 'an empty word'} cannot be the name of a class here",
             mend="Letters, digits and _, at most 60, no digit first, such as LeNet5; "
-            "no keyword, and no name that the source itself uses.",
+            "no keyword, and no name that Python or the source itself uses.",
         )
 
 

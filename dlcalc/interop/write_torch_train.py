@@ -90,6 +90,7 @@ _LOSSES = {
         "F.nll_loss({x}.clamp_min(1e-12).log(), targets)",
         "Cross-entropy of probabilities",
     ),
+    "distances": ("F.cross_entropy(-{x}, targets)", "Cross-entropy of distances, the least best,"),
     "binary_cross_entropy": (
         "F.binary_cross_entropy_with_logits(outputs, targets)",
         "Cross-entropy of logits by 0 and 1",
