@@ -43,7 +43,7 @@ def export(words: tuple[str, ...], **settings: Any) -> Result:
 
     INPUT is CxHxW in whole numbers; a built-in net brings its usual input. The layers
     are named as dlcalc params names them, with _ for the point, and each line has its
-    shape. A layer that has no spelling there is refused. --to net writes the net one
-    layer a line, in the short form that dlcalc reads.
+    shape. What PyTorch has no module for is a class in the head of the source. --to net
+    writes the net one layer a line, in the short form that dlcalc reads.
     """
     return answer_export(*words, **settings)
