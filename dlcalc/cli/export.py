@@ -44,9 +44,9 @@ def export(words: tuple[str, ...], **settings: Any) -> Result:
 
     INPUT is CxHxW in whole numbers; a built-in net brings its usual input. The layers
     are named as dlcalc params names them, with _ for the point, and each line has its
-    shape. A layer that has no spelling there is refused. NET may be a model file, if it
-    is such a net. --to net writes the net one layer a line, in the short form that
-    dlcalc reads.
+    shape. What PyTorch has no module for is a class in the head of the source. NET may
+    be a model file, if it is a net of the notation. --to net writes the net one layer a
+    line, in the short form that dlcalc reads.
 
     --train adds a loop with a loss that suits the output, for python FILE and for
     torchrun --nproc-per-node 2 FILE. --weights adds a function that loads a file's

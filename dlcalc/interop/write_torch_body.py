@@ -98,11 +98,12 @@ class Body:
         self, steps: tuple[Step, ...], prefix: str, x: str, target: str, ordinals: Counter[str]
     ) -> str:
         """Write layers one after the other; the variable that holds what comes out."""
+        branched = {"aux": self._aux, "moe": self._moe}
         for step in steps:
             kind = step.node.layer.words[0]
             ordinals[kind] += 1
             name = step.node.name or f"{prefix}{kind}{ordinals[kind]}"
-            write = getattr(self, f"_{kind}", self._merged) if step.branches else self._layer
+            write = branched.get(kind, self._merged) if step.branches else self._layer
             try:
                 x = write(step, name, x, target)
             except LayerError as error:
