@@ -8,10 +8,10 @@ query, key and value as one.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from dlcalc.interop.source_lines import fitted
+from dlcalc.interop.source_lines import WIDTH, fitted
 from dlcalc.interop.targets import Scale, Weights
 
 #: What numbers the experts of each mixture, the outermost first.
@@ -21,6 +21,7 @@ NAMES = frozenset(
     (
         *("math", "np", "load_weights", "prepare", "in_units", "SIZES"),
         *("INPUT_MEAN", "INPUT_DEVIATION", "TARGET_MEAN", "TARGET_DEVIATION"),
+        *("COLUMNS", "CLASSES"),
     )
 )
 _RUNS = "num_batches_tracked"
@@ -87,7 +88,10 @@ def loading(
         lines += [f'    "{name}": {sizes!r},' for name, sizes in weights.trained.items()]
         lines += ["}", "", ""]
     path = _quoted(weights.path)
-    lines += fitted(f"def load_weights(model: {class_name}, path: str = {path}) -> None:")
+    given = f"model: {class_name}, path: str = {path}"
+    head = f"def load_weights({given}) -> None:"
+    # A path may have commas and brackets of its own.
+    lines += [head] if len(head) <= WIDTH else ["def load_weights(", f"    {given}", ") -> None:"]
     source = "train-toy --save" if weights.flat else "tensors by name"
     lines += [
         f'    """Give a model the numbers of a file of {source}.',
@@ -115,7 +119,13 @@ def _scales(weights: Weights) -> Iterator[str]:
         yield "# file does not hold: give it inputs that are scaled as those were."
         yield from ("", "")
         return
-    yield "#: How the training took the columns of its table: (x - mean)/deviation."
+    if weights.columns:
+        yield "#: The columns of the table in their order, one of 0 and 1 for each word."
+        yield from _listed("COLUMNS", map(_quoted, weights.columns))
+    if weights.classes:
+        yield "#: What the outputs stand for."
+        yield from _listed("CLASSES", map(_quoted, weights.classes))
+    yield "#: How the training took the columns: (x - mean)/deviation."
     yield from _constants("INPUT", weights.inputs)
     yield from ("", "")
     yield "def prepare(columns: Tensor) -> Tensor:"
@@ -135,9 +145,22 @@ def _scales(weights: Weights) -> Iterator[str]:
 
 
 def _constants(of: str, scale: Scale) -> Iterator[str]:
-    for name, values in (("MEAN", scale.mean), ("DEVIATION", scale.deviation)):
-        shown = f"{', '.join(map(repr, values))}{',' * (len(values) == 1)}"
-        yield from fitted(f"{of}_{name} = ({shown})")
+    yield from _listed(f"{of}_MEAN", map(repr, scale.mean))
+    yield from _listed(f"{of}_DEVIATION", map(repr, scale.deviation))
+
+
+def _listed(name: str, values: Iterable[str]) -> list[str]:
+    """A constant that is a tuple; a value may hold commas and brackets of its own."""
+    found = list(values)
+    whole = f"{name} = ({', '.join(found)}{',' * (len(found) == 1)})"
+    if len(whole) <= WIDTH:
+        return [whole]
+    lines = ["   "]
+    for value in found:
+        if len(f"{lines[-1]} {value},") > WIDTH and lines[-1].strip():
+            lines.append("   ")
+        lines[-1] += f" {value},"
+    return [f"{name} = (", *lines, ")"]
 
 
 def _reading(weights: Weights) -> Iterator[str]:
