@@ -8,22 +8,17 @@ query, key and value as one.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from dlcalc.interop.source_lines import WIDTH, fitted
-from dlcalc.interop.targets import Scale, Weights
+from dlcalc.interop.source_lines import fitted
+from dlcalc.interop.source_numbers import CONSTANTS, columns, signature, sizes_of, units
+from dlcalc.interop.targets import Weights
 
 #: What numbers the experts of each mixture, the outermost first.
 NUMBERS = "ijklmn"
 #: What this part of the source uses.
-NAMES = frozenset(
-    (
-        *("math", "np", "load_weights", "prepare", "in_units", "SIZES"),
-        *("INPUT_MEAN", "INPUT_DEVIATION", "TARGET_MEAN", "TARGET_DEVIATION"),
-        *("COLUMNS", "CLASSES"),
-    )
-)
+NAMES = CONSTANTS | {"math", "np", "load_weights", "prepare", "in_units"}
 _RUNS = "num_batches_tracked"
 
 
@@ -82,16 +77,7 @@ def loading(
 ) -> list[str]:
     """The lines of the function. ``ties``: what shares a weight, and whose that is."""
     lines = [*_scales(weights)]
-    if weights.flat:
-        lines += ["#: The tensors of the file, which stand one behind the other in it."]
-        lines += ["SIZES: dict[str, tuple[int, ...]] = {"]
-        lines += [f'    "{name}": {sizes!r},' for name, sizes in weights.trained.items()]
-        lines += ["}", "", ""]
-    path = _quoted(weights.path)
-    given = f"model: {class_name}, path: str = {path}"
-    head = f"def load_weights({given}) -> None:"
-    # A path may have commas and brackets of its own.
-    lines += [head] if len(head) <= WIDTH else ["def load_weights(", f"    {given}", ") -> None:"]
+    lines += [*sizes_of(weights), *signature(class_name, weights.path)]
     source = "train-toy --save" if weights.flat else "tensors by name"
     lines += [
         f'    """Give a model the numbers of a file of {source}.',
@@ -103,13 +89,6 @@ def loading(
     return [*lines, *_reading(weights), *_renaming(weights, layers, ties)]
 
 
-def _quoted(text: str) -> str:
-    """A string of Python in double quotes, whatever is in it."""
-    shown = repr(text)
-    inside = shown[1:-1]
-    return f'"{inside}"' if shown[0] == "'" and '"' not in inside else shown
-
-
 def _scales(weights: Weights) -> Iterator[str]:
     """How columns of a table become what the net takes, and its outputs what they are of."""
     if not weights.scaled:
@@ -119,48 +98,19 @@ def _scales(weights: Weights) -> Iterator[str]:
         yield "# file does not hold: give it inputs that are scaled as those were."
         yield from ("", "")
         return
-    if weights.columns:
-        yield "#: The columns of the table in their order, one of 0 and 1 for each word."
-        yield from _listed("COLUMNS", map(_quoted, weights.columns))
-    if weights.classes:
-        yield "#: What the outputs stand for."
-        yield from _listed("CLASSES", map(_quoted, weights.classes))
-    yield "#: How the training took the columns: (x - mean)/deviation."
-    yield from _constants("INPUT", weights.inputs)
-    yield from ("", "")
+    yield from columns(weights)
     yield "def prepare(columns: Tensor) -> Tensor:"
     yield '    """Columns of the table as the net takes them, which was trained on z-scores."""'
     yield "    mean = columns.new_tensor(INPUT_MEAN)"
     yield "    return (columns - mean) / columns.new_tensor(INPUT_DEVIATION)"
     yield from ("", "")
     if weights.targets is not None:
-        yield "#: How it took the numbers that it learnt to predict."
-        yield from _constants("TARGET", weights.targets)
-        yield from ("", "")
+        yield from units(weights.targets)
         yield "def in_units(outputs: Tensor) -> Tensor:"
         yield '    """Outputs of the net in the unit of the table."""'
         yield "    deviation = outputs.new_tensor(TARGET_DEVIATION)"
         yield "    return outputs * deviation + outputs.new_tensor(TARGET_MEAN)"
         yield from ("", "")
-
-
-def _constants(of: str, scale: Scale) -> Iterator[str]:
-    yield from _listed(f"{of}_MEAN", map(repr, scale.mean))
-    yield from _listed(f"{of}_DEVIATION", map(repr, scale.deviation))
-
-
-def _listed(name: str, values: Iterable[str]) -> list[str]:
-    """A constant that is a tuple; a value may hold commas and brackets of its own."""
-    found = list(values)
-    whole = f"{name} = ({', '.join(found)}{',' * (len(found) == 1)})"
-    if len(whole) <= WIDTH:
-        return [whole]
-    lines = ["   "]
-    for value in found:
-        if len(f"{lines[-1]} {value},") > WIDTH and lines[-1].strip():
-            lines.append("   ")
-        lines[-1] += f" {value},"
-    return [f"{name} = (", *lines, ")"]
 
 
 def _reading(weights: Weights) -> Iterator[str]:
