@@ -79,6 +79,7 @@ _TAIL = """\
             print(f"epoch {epoch + 1}: loss {mean:.4f}")
             torch.save(model.state_dict(), checkpoint)
     if launched:
+        distributed.barrier()  # until the model is kept
         distributed.destroy_process_group()
     return mean
 """
@@ -102,6 +103,7 @@ _LOSSES = {
         "F.nll_loss({x}.clamp_min(1e-12).log(), targets)",
         "Cross-entropy of probabilities",
     ),
+    "distances": ("F.cross_entropy(-{x}, targets)", "Cross-entropy of distances, the least best,"),
     "binary_cross_entropy": (
         "F.binary_cross_entropy_with_logits(outputs, targets)",
         "Cross-entropy of logits by 0 and 1",
@@ -179,8 +181,10 @@ def _loss(aim: Objective) -> Iterator[str]:
     call, says = _LOSSES[aim.loss]
     outputs = "outputs" if aim.axis == 1 else "outputs.movedim(-1, 1)"
     if aim.by_class:
-        shown = "x".join(["batch", *map(str, aim.targets)])
-        says += f" by the numbers of the classes, {shown}"
+        each = (
+            f"positions, {'x'.join(map(str, aim.targets))} of them" if aim.targets else "examples"
+        )
+        says += f" by the numbers of the classes of {each}"
     yield "def loss_of(outputs: Tensor, targets: Tensor) -> Tensor:"
     yield f'    """{says}."""'
     yield from fitted(f"    return {call.format(x=outputs, number=aim.number)}")

@@ -36,6 +36,7 @@ KINDS: tuple[tuple[str, str, tuple[int, ...], int | None], ...] = (
         -1,
     ),
     ("5 embedding:7,8 gru:6 last dense:2", "cross_entropy(outputs, targets)", (), 1),
+    ("6 dense:4 tanh rbf:3", "cross_entropy(-outputs, targets)", (), 1),
     ("2x4x4 residual[conv:2,k3,p1 bn]", "cross_entropy(outputs, targets)", (4, 4), 1),
     ("6 moe:3,active=1[dense:8 relu dense:6] dense:3", "cross_entropy(outputs, targets)", (), 1),
     ("5x4 gru:8,biases=1 dense:3", "cross_entropy(outputs.movedim(-1, 1), targets)", (5,), -1),
@@ -170,6 +171,7 @@ def test_a_training_goes_on_with_its_own_loss(
     trained = train(task, save=path, loss=loss, epochs=5)
     source = export(weights=path, train=True).value
     assert call in source
+    assert source.endswith("    load_weights(model)\n    train(model, random_examples())\n")
     torch = pytest.importorskip("torch")
     from dlcalc.answers.train_asked import Asked
 
@@ -257,7 +259,7 @@ def two(source: str, axis: int | None, tmp_path: Path, monkeypatch: pytest.Monke
     return [torch.load(tmp_path / f"rank{rank}") for rank in (0, 1)]
 
 
-@pytest.mark.parametrize("kind", [KINDS[6], KINDS[12], KINDS[14]])
+@pytest.mark.parametrize("kind", [KINDS[6], KINDS[12], KINDS[15]])
 def test_two_processes_train_one_model(
     kind: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
