@@ -17,7 +17,7 @@ from dlcalc.answers.params import params
 from dlcalc.engine.program import Program
 from dlcalc.errors import InputError
 from dlcalc.interop.write_torch import MERGES
-from dlcalc.interop.write_torch_classes import CLASSES
+from dlcalc.interop.write_torch_classes import CLASSES, classes_in
 from dlcalc.interop.write_torch_layers import SPELLINGS
 from dlcalc.layers.index import LAYERS
 from dlcalc.nets.zoo import names
@@ -187,6 +187,28 @@ def test_a_class_of_the_source_cannot_be_the_name_of_the_net(name: str) -> None:
 def test_every_class_of_the_source_is_run() -> None:
     written = "".join(export(net).value for net in (*NETS, *SECOND))
     assert {name for name in CLASSES if f"class {name}(" in written} == set(CLASSES)
+
+
+def test_source_is_typed(tmp_path: Path) -> None:
+    """By the strict rules of mypy, which would notice another type."""
+    pytest.importorskip("torch")
+    api = pytest.importorskip("mypy.api")
+    nets = {"all": " ".join(CLASSES), "moe": "4x6 dense:6 moe:3[dense:6,tied=dense1]"}
+    nets["aux"] = "2x4x4 aux[flatten dense:3] flatten dense:3"
+    nets["memory"] = next(reversed(SECOND))
+    for name, net in nets.items():
+        source = "\n".join(classes_in([f"{word}()" for word in net.split()]))
+        head = "import math\n\nimport torch\nfrom torch import Tensor, nn\n"
+        head += "from torch.nn import functional as F\n\n\n"
+        text = head + source if name == "all" else export(net).value
+        (tmp_path / f"{name}.py").write_text(text, encoding="utf-8")
+    text = (tmp_path / "aux.py").read_text(encoding="utf-8")
+    wrong = text.replace("-> Tensor | tuple[Tensor, ...]:", "-> Tensor:")
+    (tmp_path / "wrong.py").write_text(wrong, encoding="utf-8")
+    found, errors, _ = api.run(["--config-file=", "--strict", str(tmp_path)])
+    assert not errors
+    lines = [line for line in found.splitlines() if ": error:" in line]
+    assert lines and all("wrong.py" in line for line in lines), found
 
 
 def test_every_spelling_is_run() -> None:
