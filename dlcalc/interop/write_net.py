@@ -7,20 +7,25 @@ from typing import TYPE_CHECKING
 
 from dlcalc.interop import words
 from dlcalc.layers.base import Layer
-from dlcalc.layers.shape import Shape
 
 if TYPE_CHECKING:
+    from dlcalc.interop.targets import Wanted
     from dlcalc.layers.argument import Argument
     from dlcalc.nets.trace import Step
 
 
-def write_net(start: Shape, steps: tuple[Step, ...], about: str) -> str:
-    """The text of a file that is the same net; ``about`` is its first comment.
+#: The notation has no names that are given.
+NAMES: frozenset[str] = frozenset()
+
+
+def write(wanted: Wanted) -> str:
+    """The text of a file that is the same net; what it is about is its first comment.
 
     Names are the first of a layer's words, arguments their short forms where there are
     any, and what is the default is left out.
     """
-    return "\n".join([f"# {about}", str(start), *_lines(steps, "")]) + "\n"
+    lines = _lines(wanted.steps, "")
+    return "\n".join([f"# {wanted.about}", str(wanted.start), *lines]) + "\n"
 
 
 def layer_text(layer: Layer) -> str:

@@ -3,158 +3,53 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from dlcalc.errors import LayerError, NotationError
-from dlcalc.interop.write_torch_layers import spell
-from dlcalc.layers.convention import TORCH
-from dlcalc.layers.shape import Shape
+from dlcalc.interop.source_lines import input_comment
+from dlcalc.interop.write_torch_body import Body
+from dlcalc.interop.write_torch_classes import CLASSES, classes_in
+from dlcalc.interop.write_torch_train import NAMES as TRAINING
+from dlcalc.interop.write_torch_train import training
+from dlcalc.interop.write_torch_weights import NAMES as LOADING
+from dlcalc.interop.write_torch_weights import loading
 
 if TYPE_CHECKING:
-    from dlcalc.nets.trace import Step
+    from dlcalc.interop.targets import Wanted
 
-#: Longer lines are parted.
-WIDTH = 88
 #: Layers with branches that are written as an expression of the branches' values.
-MERGES = ("residual", "concat", "multiply")
+MERGES = ("residual", "concat", "multiply", "aux", "moe")
+
+#: What the source uses itself.
+NAMES = frozenset(("torch", "nn", "F", "Tensor", "super")) | set(CLASSES) | TRAINING | LOADING
 
 
-def write_torch(start: Shape, steps: tuple[Step, ...], class_name: str, about: str) -> str:
-    """The source of a net in whole numbers, with ``about`` as the docstring of its class.
-
-    Raises `NotationError` at the first layer that cannot be written.
-    """
-    return _Writer().source(start, steps, class_name, about)
-
-
-class _Known(NamedTuple):
-    """A layer with a weight: its attribute, and that weight's sizes."""
-
-    attribute: str
-    weight: tuple[object, ...]
-
-
-class _Writer:
-    def __init__(self) -> None:
-        self.made: list[str] = []
-        self.run: list[str] = []
-        self.weights: dict[str, _Known] = {}
-
-    def source(self, start: Shape, steps: tuple[Step, ...], class_name: str, about: str) -> str:
-        """The whole of it."""
-        self._through(steps, "", "x", "x", Counter())
-        body = "\n".join([*self.made, *self.run])
-        head = ["import torch"] if "torch." in body.replace("torch.nn", "") else []
-        head += ["from torch import Tensor, nn"]
-        head += ["from torch.nn import functional as F"] if "F." in body else []
-        lines = [*head, "", "", f"class {class_name}(nn.Module):", f'    """{about}"""', ""]
-        lines += ["    def __init__(self) -> None:", "        super().__init__()", *self.made, ""]
-        lines += [
-            "    def forward(self, x: Tensor) -> Tensor:",
-            f"        # {_input(start, steps)}",
-        ]
-        return "\n".join([*lines, *self.run, "        return x"]) + "\n"
-
-    def _through(
-        self, steps: tuple[Step, ...], prefix: str, x: str, target: str, ordinals: Counter[str]
-    ) -> str:
-        """Write layers one after the other; the variable that holds what comes out."""
-        for step in steps:
-            kind = step.node.layer.words[0]
-            ordinals[kind] += 1
-            name = f"{prefix}{kind}{ordinals[kind]}"
-            write = self._branched if step.branches else self._layer
-            try:
-                x = write(step, name, x, target)
-            except LayerError as error:
-                rule = f"{step.node.head}: {error.rule}"
-                raise NotationError(rule, place=step.place, mend=error.mend) from error
-        return x
-
-    def _layer(self, step: Step, name: str, x: str, target: str) -> str:
-        layer = step.node.layer
-        spelling = spell(layer, step.input, step.output)
-        attribute = name.replace(".", "_")
-        if spelling.module:
-            self.made += _fitted(f"        self.{attribute} = {spelling.module}")
-            tensors = layer.parameters(step.input, TORCH)
-            if "weight" in tensors:
-                self.weights[name] = _Known(attribute, tensors["weight"])
-            self._tie(step, attribute)
-        call = spelling.call.replace("{x}", x).replace("{name}", attribute)
-        if call == x:
-            return x
-        self._assign(target, call, step.output)
-        return target
-
-    def _tie(self, step: Step, attribute: str) -> None:
-        """Let a layer share another's weight."""
-        for other, sizes in step.node.layer.ties(step.input, TORCH).values():
-            known = self.weights.get(other)
-            if known is None or known.weight != sizes:
-                raise LayerError(f"it can share the weight of {other} only as it stands, before it")
-            self.made.append(f"        self.{attribute}.weight = self.{known.attribute}.weight")
-
-    def _branched(self, step: Step, name: str, x: str, target: str) -> str:
-        kind = step.node.layer.words[0]
-        if kind not in MERGES:
-            raise LayerError("it has no spelling in torch yet")
-        local, inner, found = name.replace(".", "_"), Counter[str](), []
-        for number, branch in enumerate(step.branches, 1):
-            own = local if len(step.branches) == 1 else f"{local}_{number}"
-            found.append(self._through(branch, f"{name}.", x, own, inner))
-        if len(found) == 1:
-            found.append(x)
-        if kind == "concat":
-            axis = getattr(step.node.layer, "axis", None) or 0
-            call = f"torch.cat([{', '.join(found)}], dim={axis + 1})"
-        else:
-            call = (" + " if kind == "residual" else " * ").join(found)
-        self._assign(target, call, step.output)
-        return target
-
-    def _assign(self, target: str, call: str, output: Shape) -> None:
-        line = f"        {target} = {call}"
-        comment = f"  # {output}"
-        if len(line + comment) <= WIDTH:
-            self.run.append(line + comment)
-        else:
-            self.run += [f"        # {output}", *_fitted(line)]
+def write(wanted: Wanted) -> str:
+    """The source of a net. Raises `NotationError` at the first layer that cannot be written."""
+    start, steps, class_name, about, *_ = wanted
+    writer = Body(class_name)
+    writer.through(steps)
+    lines = writer.lines(class_name, about, start, input_comment(start, steps))
+    if wanted.weights is not None:
+        lines += ["", "", *loading(class_name, wanted.weights, writer.held, writer.tied)]
+    if wanted.train:
+        lines += ["", "", *training(wanted, writer.inputs.named())]
+    experts = [line for own in writer.experts for line in (*own, "", "")]
+    head = [*classes_in([*experts, *lines]), *experts]
+    return "\n".join([*_imports(wanted, [*head, *lines]), "", "", *head, *lines]) + "\n"
 
 
-def _input(start: Shape, steps: tuple[Step, ...]) -> str:
-    """What goes in, behind the batch."""
-    words = ", numbers of words as whole numbers" if _reads_words(steps) else ""
-    return f"The batch, then {start}{words}."
-
-
-def _reads_words(steps: tuple[Step, ...]) -> bool:
-    """Whether the first layer looks rows up, so that the input is no decimals."""
-    first = steps[0]
-    return first.node.layer.words[0] == "embedding" or any(map(_reads_words, first.branches))
-
-
-def _fitted(line: str) -> list[str]:
-    """A line, its first brackets opened onto lines of their own if it is too long."""
-    found = re.fullmatch(r"(.*?\()(.*)(\)(?:\[0\])?)", line)
-    if len(line) <= WIDTH or found is None:
-        return [line]
-    lines = [""]
-    for argument in _arguments(found[2]):
-        if lines[-1] and len(f"{lines[-1]} {argument},") > WIDTH - 12:
-            lines.append("")
-        lines[-1] = f"{lines[-1]} {argument},".lstrip()
-    return [found[1], *(f"            {part}" for part in lines), f"        {found[3]}"]
-
-
-def _arguments(text: str) -> list[str]:
-    """The arguments of a call, brackets within them left whole."""
-    found, depth = [""], 0
-    for character in text:
-        depth += (character in "([") - (character in ")]")
-        if character == "," and not depth:
-            found.append("")
-        else:
-            found[-1] += character
-    return [argument.strip() for argument in found]
+def _imports(wanted: Wanted, lines: list[str]) -> list[str]:
+    """The imports of what stands in some lines: standard library, then others, then torch."""
+    loads, body = wanted.weights, "\n".join(lines)
+    standard = ["import math"] if re.search(r"\bmath\.", body) else []
+    standard += ["import os"] if wanted.train else []
+    found = [*standard, ""] if standard else []
+    found += ["import numpy as np"] if loads else []
+    found += ["import torch"] if "torch." in body.replace("torch.nn", "") else []
+    found += [f"from torch import Tensor, {'distributed, ' if wanted.train else ''}nn"]
+    found += ["from torch.nn import functional as F"] if re.search(r"\bF\.[a-z]", body) else []
+    if wanted.train:
+        found += ["from torch.nn.parallel import DistributedDataParallel"]
+        data = "DataLoader, Dataset, DistributedSampler, TensorDataset"
+        found += [f"from torch.utils.data import {data}"]
+    return found

@@ -1,0 +1,78 @@
+"""Lines of Python that are written: parted where they are long; what all writers say alike."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from dlcalc.layers.shape import Shape
+
+if TYPE_CHECKING:
+    from dlcalc.nets.trace import Step
+
+#: Longer lines are parted.
+WIDTH = 88
+
+
+def fitted(line: str) -> list[str]:
+    """A line, its first brackets opened onto lines of their own if it is too long.
+
+    >>> fitted("x = f(1)")
+    ['x = f(1)']
+    """
+    found = re.fullmatch(r"(.*?\()(.*)(\)(?:\[0\])?)", line)
+    if len(line) <= WIDTH or found is None:
+        return [line]
+    indent = " " * (len(line) - len(line.lstrip()))
+    return [found[1], *_packed(arguments(found[2]), f"{indent}    "), f"{indent}{found[3]}"]
+
+
+def _packed(parts: list[str], indent: str) -> list[str]:
+    """Arguments, each with a comma, as many to a line as it holds; a long list is opened."""
+    lines = [indent]
+    for part in parts:
+        if len(f"{indent}{part},") > WIDTH and part[0] == "[" and part[-1] == "]":
+            opened = [f"{indent}[", *_packed(arguments(part[1:-1]), f"{indent}    "), f"{indent}],"]
+            lines += [*opened, indent]
+            continue
+        if lines[-1] != indent and len(f"{lines[-1]} {part},") > WIDTH:
+            lines.append(indent)
+        lines[-1] = f"{lines[-1]}{' ' if lines[-1] != indent else ''}{part},"
+    return [line for line in lines if line != indent]
+
+
+def arguments(text: str) -> list[str]:
+    """The arguments of a call, brackets within them left whole.
+
+    >>> arguments("3, (1, 2), bias=False")
+    ['3', '(1, 2)', 'bias=False']
+    """
+    found, depth = [""], 0
+    for character in text:
+        depth += (character in "([{") - (character in ")]}")
+        if character == "," and not depth:
+            found.append("")
+        else:
+            found[-1] += character
+    return [argument.strip() for argument in found]
+
+
+def commented(line: str, comment: object) -> list[str]:
+    """A line with its comment behind it, or above it where both do not fit."""
+    whole = f"{line}  # {comment}"
+    if len(whole) <= WIDTH:
+        return [whole]
+    indent = " " * (len(line) - len(line.lstrip()))
+    return [f"{indent}# {comment}", *fitted(line)]
+
+
+def input_comment(start: Shape, steps: tuple[Step, ...]) -> str:
+    """What goes in, behind the batch."""
+    words = ", numbers of words as whole numbers" if reads_words(steps) else ""
+    return f"The batch, then {start}{words}."
+
+
+def reads_words(steps: tuple[Step, ...]) -> bool:
+    """Whether the first layer looks rows up, so that the input is no decimals."""
+    first = steps[0]
+    return first.node.layer.words[0] == "embedding" or any(map(reads_words, first.branches))
