@@ -13,6 +13,8 @@ import json
 import sys
 import tempfile
 import warnings
+from contextlib import redirect_stderr, redirect_stdout
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +49,14 @@ def exported(name: str) -> tuple[onnx.ModelProto, int]:
 
 
 def _export(net: torch.nn.Module, export: Export, path: Path) -> None:
+    if export.dynamo:
+        # It reports its progress on both streams.
+        with redirect_stdout(StringIO()), redirect_stderr(StringIO()):
+            program = torch.onnx.export(
+                net, export.inputs, dynamo=True, opset_version=export.opset, input_names=["x"]
+            )
+        onnx.save(program.model_proto, path)
+        return
     modes = torch.onnx.TrainingMode
     torch.onnx.export(
         net,

@@ -22,6 +22,8 @@ class Export(NamedTuple):
     kept: bool = True
     #: Let the exporter work out what hangs on no input.
     fold: bool = True
+    #: By PyTorch's newer exporter, which folds normalisation into weights, and needs onnxscript.
+    dynamo: bool = False
 
 
 class Recurrent(nn.Module):
@@ -138,4 +140,13 @@ NETS: dict[str, Export] = {
     "unet_13": Export(Unet, (torch.zeros(2, 3, 32, 48),), 13),
     "sequence_cnn": Export(sequence_cnn, (torch.zeros(2, 4, 65),)),
     "sequence_cnn_9": Export(sequence_cnn, (torch.zeros(2, 4, 65),), 9),
+    "resnet18_dynamo": Export(_vision("resnet18"), _image(2), 18, kept=False, dynamo=True),
+    "densenet121_dynamo": Export(_vision("densenet121"), _image(1), 18, kept=False, dynamo=True),
+    "convnext_tiny_dynamo": Export(_vision("convnext_tiny"), _image(2), 22, dynamo=True),
+    "vit_b_16_dynamo": Export(_vision("vit_b_16"), _image(1), 20, dynamo=True),
+    "lstm_dynamo": Export(lambda: Recurrent("LSTM", False, True), _words(3, 11), 18, dynamo=True),
+    "gru_dynamo": Export(lambda: Recurrent("GRU", True, True), _words(3, 11), 20, dynamo=True),
+    "encoder_dynamo": Export(lambda: Encoder(False), _words(10, 3), 23, dynamo=True),
+    "unet_dynamo": Export(Unet, (torch.zeros(1, 3, 32, 48),), 23, kept=False, dynamo=True),
+    "sequence_cnn_dynamo": Export(sequence_cnn, (torch.zeros(2, 4, 65),), 20, dynamo=True),
 }
