@@ -144,7 +144,7 @@ def others(row: dict[str, Any]) -> list[str]:
 
 
 def _rounds_otherwise(model: Model) -> bool:
-    """Whether it is pooling that onnxruntime rounds up by the rule of opset 22, in an earlier one."""
+    """Whether it is pooling of before opset 22, which onnxruntime rounds up by a later rule."""
     op = model.ops[0]
     return model.opset < 22 and bool(op.attributes.get("ceil_mode"))
 

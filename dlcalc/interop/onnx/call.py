@@ -55,12 +55,12 @@ class Reading:
             raise self.error(f"its input {position + 1} is worked out, and not a constant")
         return found
 
-    def sizes(self, position: int, key: str = "") -> Sizes | None:
-        """Whole numbers from an attribute or an input, as opsets changed; None if left out.
+    def sizes(self, position: int, key: str = "", since: int = 0) -> Sizes | None:
+        """Whole numbers from an input, before an opset from an attribute; None if left out.
 
         Raises `Undetermined` where they hang on the data.
         """
-        if key and key in self.op.attributes:
+        if self._as_attribute(position, key, since):
             return self.wholes(key)
         value = self.value(position)
         if value is None:
@@ -69,9 +69,18 @@ class Reading:
             raise Undetermined(f"its input {position + 1}, which says sizes, hangs on the data")
         return value.whole
 
-    def ints(self, position: int, key: str = "") -> tuple[int, ...] | None:
+    def _as_attribute(self, position: int, key: str, since: int) -> bool:
+        """Whether a setting is an attribute. Raises `InputError` where its opset has it not so."""
+        new = self.walk.opset >= since
+        if key in self.op.attributes and new:
+            raise self.error(f"{key} is an input from opset {since} on, not an attribute")
+        if not new and self.value(position) is not None:
+            raise self.error(f"{key} is an attribute before opset {since}, not an input")
+        return key in self.op.attributes
+
+    def ints(self, position: int, key: str = "", since: int = 0) -> tuple[int, ...] | None:
         """The same where letters will not do."""
-        found = self.sizes(position, key)
+        found = self.sizes(position, key, since)
         if found is None or all(isinstance(n, int) for n in found):
             return found  # type: ignore[return-value]
         raise self.error(
@@ -79,9 +88,9 @@ class Reading:
             "Give the INPUT in numbers.",
         )
 
-    def scalar(self, position: int, key: str, default: float | None) -> float | None:
-        """A number from an attribute or a constant input, as opsets changed."""
-        if key in self.op.attributes:
+    def scalar(self, position: int, key: str, since: int, default: float | None) -> float | None:
+        """A number from a constant input, before an opset from an attribute."""
+        if self._as_attribute(position, key, since):
             return self.number(key, 0.0)
         value = self.value(position)
         if value is None:
@@ -100,8 +109,6 @@ class Reading:
         found = self.get(key)
         if found is None:
             return (default,) * count
-        if type(found) is int:
-            found = (found,)
         if not isinstance(found, tuple) or not all(type(n) is int for n in found):
             raise self.error(f"{key} must be whole numbers")
         if count and len(found) != count:
@@ -119,7 +126,17 @@ class Reading:
 
     def flag(self, key: str, default: bool = False) -> bool:
         """A yes or no, which ONNX writes as 1 or 0."""
-        return bool(self.whole(key, int(default)))
+        found = self.whole(key, int(default))
+        if found not in (0, 1):
+            raise self.error(f"{key} must be 0 or 1, not {found}")
+        return found == 1
+
+    def takes(self, least: int, most: int) -> None:
+        """Raise `InputError` if the node has fewer or more inputs than its operator."""
+        found = len(self.op.inputs)
+        if not least <= found <= most:
+            shown = str(least) if least == most else f"{least} to {most}"
+            raise self.error(f"it has {found} inputs, not {shown}")
 
     def number(self, key: str, default: float) -> float:
         """A number."""

@@ -25,6 +25,8 @@ def curve(name: str, *, why: str = "") -> Rule:
 
 
 def _curve(call: Call, name: str, why: str = "") -> None:
+    if call.op.kind != "Clip":
+        call.takes(1, 1)
     if not call.active:
         folded(call)
         return
@@ -74,7 +76,8 @@ def swish(call: Call) -> None:
 
 def clip(call: Call) -> None:
     """Clip: from 0 to 6 it is relu6, from -1 to 1 hardtanh."""
-    low, high = call.scalar(1, "min", None), call.scalar(2, "max", None)
+    call.takes(1, 3)
+    low, high = call.scalar(1, "min", 11, None), call.scalar(2, "max", 11, None)
     names = {(0, 6): "relu6", (-1, 1): "hardtanh", (0, None): "relu"}
     name = names.get((low, high)) if _bounds_known(call) else None  # type: ignore[arg-type]
     if name is not None:
@@ -137,10 +140,11 @@ def softmax(call: Call) -> None:
     )
 
 
-def merging(name: str) -> Rule:
+def merging(name: str, most: int = 10_000) -> Rule:
     """Add, Sum or Mul: a merge of the notation where both hang on the model's inputs."""
 
     def rule(call: Call) -> None:
+        call.takes(2 if most == 2 else 1, most)
         values = call.all
         active = call.active
         if len(active) == len(values) > 1:
@@ -152,6 +156,16 @@ def merging(name: str) -> Rule:
         if len(values) == 1:
             call.alias(values[0])
             return
+        elementwise(call)
+
+    return rule
+
+
+def of_so_many(count: int) -> Rule:
+    """An operator on each value that reads just so many tensors."""
+
+    def rule(call: Call) -> None:
+        call.takes(count, count)
         elementwise(call)
 
     return rule
@@ -202,7 +216,7 @@ def _position(call: Call) -> bool:
 def dropout(call: Call) -> None:
     """Dropout, of which the mask has the shape of the values."""
     x = call.need()
-    ratio = call.scalar(1, "ratio", 0.5)
+    ratio = call.scalar(1, "ratio", 12, 0.5)
     if x.constant:
         call.alias(x)
         return

@@ -14,6 +14,8 @@ from dlcalc.interop.onnx.model import INT64, WHOLE, Constant
 from dlcalc.interop.onnx.value import MAX_CONTENT, Content, Sizes, Undetermined, Value, broadcast
 from dlcalc.layers.size import Polynomial, product, quotient, total
 
+_LARGEST = 2**63
+
 
 class _Unknown(Exception):
     """A number that hangs on letters in a way that is not followed."""
@@ -106,9 +108,12 @@ def numbers(kind: str, values: list[Value]) -> Content | None:
     if len(contents) < len(values):
         return None
     try:
-        return tuple([function(*each) for each in zip(*contents, strict=True)])
-    except (_Unknown, ArithmeticError, ValueError):
+        found = tuple([function(*each) for each in zip(*contents, strict=True)])
+    except (_Unknown, ArithmeticError, TypeError, ValueError):
         return None
+    # No size is as large, and numbers that are squared again and again have no end.
+    large = any(isinstance(number, int) and abs(number) > _LARGEST for number in found)
+    return None if large else found
 
 
 def reduced_numbers(kind: str, x: Value, shape: Sizes) -> Content | None:

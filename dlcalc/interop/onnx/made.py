@@ -47,6 +47,8 @@ class Call(Reading):
         self, word: str, x: Value, weights: Mapping[str, Value | None], last: Size | None = None
     ) -> None:
         """A layer on the last axis, or on each value: other axes, the batch's too, are kept."""
+        if x.constant:
+            raise self.error("its input is a constant, which is not supported")
         shape = x.shape if last is None else (*x.shape[:-1], last)
         if last is not None and x.batch == len(x.shape) - 1:
             self.walk.mixes()
@@ -210,6 +212,8 @@ class Call(Reading):
         if len(shape) > MAX_AXES:
             raise LayerError(f"its output has {len(shape)} axes; at most {MAX_AXES} are taken")
         active = [value for value in inputs if not value.constant]
+        if not active:
+            raise self.error("its inputs are constants, which is not supported")
         sizes = walk.display(shape, batch)
         check_sizes(Shape(sizes))
         held: Tensors = {}
@@ -259,7 +263,7 @@ class Call(Reading):
         }
         (batch, *others) = found
         sizes = {value.shape[value.batch] for value in active if value.batch is not None}
-        if others or batch is None or sizes != {shape[batch]}:
+        if others or batch is None or batch < 0 or sizes != {shape[batch]}:
             self.walk.mixes()
             return None
         return batch

@@ -28,7 +28,7 @@ def split(call: Call) -> None:
     x = call.need()
     axis = call.axis(call.whole("axis", 0), len(x.shape))
     size, count = x.shape[axis], len(call.op.outputs)
-    given = call.sizes(1, "split")
+    given = call.sizes(1, "split", 13)
     if given is None:
         given = _evenly(call, size, count)
     if len(given) != count or joined(given) != size:
@@ -64,10 +64,10 @@ def cut(call: Call) -> None:
     """Slice: positions from a begin to an end, by steps, along some axes."""
     x = call.need()
     rank = len(x.shape)
-    begins, stops = call.sizes(1, "starts"), call.sizes(2, "ends")
+    begins, stops = call.sizes(1, "starts", 10), call.sizes(2, "ends", 10)
     if begins is None or stops is None or len(begins) != len(stops):
         raise call.error("its starts and ends are not as many")
-    given = call.ints(3, "axes")
+    given = call.ints(3, "axes", 10)
     axes = [call.axis(a, rank) for a in (range(len(begins)) if given is None else given)]
     steps = call.sizes(4) or (1,) * len(begins)
     if not len(axes) == len(steps) == len(begins) or len(set(axes)) < len(axes):
@@ -192,7 +192,7 @@ def pad(call: Call) -> None:
     """Pad, by zeros or otherwise; numbers below 0 cut off."""
     x = call.need()
     rank = len(x.shape)
-    given = call.sizes(1, "pads")
+    given = call.sizes(1, "pads", 11)
     if given is None:
         raise call.error("its pads are left out")
     over = call.ints(3)

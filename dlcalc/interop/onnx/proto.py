@@ -54,6 +54,7 @@ def load(path: str, name: str) -> Model:
         proto = ModelProto.FromString(data)
     except DecodeError:
         refuse("it is no ONNX model, but another protobuf or damaged")
+    _check_names(proto, refuse)
     return model_of(proto, None if path == "-" else os.path.dirname(os.path.abspath(path)), refuse)
 
 
@@ -104,6 +105,31 @@ def model_of(proto: ModelProto, folder: str | None, refuse: Refuse) -> Model:
         tuple([_given(info, refuse) for info in graph.input if info.name not in constants]),
         tuple([info.name for info in graph.output]),
     )
+
+
+def _check_names(proto: ModelProto, refuse: Refuse) -> None:
+    """Refuse names that are no text: protobuf gives their bytes as they are."""
+    graph = proto.graph
+    tensors = (*graph.initializer, *(a.t for node in graph.node for a in node.attribute))
+    for named in (*graph.node, *tensors, *graph.input, *graph.output, *proto.functions):
+        _check_text(named.name, refuse)
+    for node in graph.node:
+        for text in (node.op_type, node.domain, *node.input, *node.output):
+            _check_text(text, refuse)
+        for attribute in node.attribute:
+            _check_text(attribute.name, refuse)
+    for info in graph.input:
+        for dimension in info.type.tensor_type.shape.dim:
+            _check_text(dimension.dim_param, refuse)
+    for tensor in tensors:
+        for entry in tensor.external_data:
+            _check_text(entry.key, refuse)
+            _check_text(entry.value, refuse)
+
+
+def _check_text(text: object, refuse: Refuse) -> None:
+    if not isinstance(text, str):
+        refuse("it is damaged: a name in it is not UTF-8 text")
 
 
 def _ops(

@@ -52,7 +52,7 @@ def _single(x: Value, shape: Sizes) -> int | None:
 def reshape(call: Call) -> None:
     """Reshape: 0 copies a size, and -1 is what is left."""
     x = call.need()
-    wanted = call.sizes(1, "shape")
+    wanted = call.sizes(1)
     if wanted is None:
         raise call.error("its shape is left out")
     _regroup(call, x, with_inferred(x.shape, wanted, not call.flag("allowzero")))
@@ -70,7 +70,7 @@ def flatten(call: Call) -> None:
 def squeeze(call: Call) -> None:
     """Squeeze: axes of size 1 left out, all of them if none is named."""
     x = call.need()
-    rank, given = len(x.shape), call.ints(1, "axes")
+    rank, given = len(x.shape), call.ints(1, "axes", 13)
     gone = {call.axis(axis, rank) for axis in given or ()}
     if given is None:
         gone = {axis for axis, size in enumerate(x.shape) if size == 1}
@@ -91,7 +91,7 @@ def squeeze(call: Call) -> None:
 def unsqueeze(call: Call) -> None:
     """Unsqueeze: axes of size 1 put in."""
     x = call.need()
-    given = call.ints(1, "axes") or ()
+    given = call.ints(1, "axes", 13) or ()
     rank = len(x.shape) + len(given)
     places = {call.axis(axis, rank) for axis in given}
     if len(places) < len(given):

@@ -21,13 +21,17 @@ def recurrent(call: Call) -> None:
     if w is None or r is None or len(x.shape) != 3 or len(r.shape) != 3:
         raise LayerError("it needs an input, a weight and a recurrent weight of 3 axes each")
     hidden = r.shape[2]
+    if call.get("hidden_size") not in (None, hidden):
+        raise call.error(f"hidden_size is not that of its weight, {hidden}")
+    if call.get("layout") is not None and call.walk.opset < 14:
+        raise call.error("layout exists from opset 14 on")
     rows = _GATES[kind] * hidden
     _check(call, {"W": (w, (ways, rows, x.shape[2])), "R": (r, (ways, rows, hidden))})
     if bias is not None:
         _check(call, {"B": (bias, (ways, 2 * rows))})
     text = _word(call, hidden, ways, bias is not None)
     _beside(call)
-    first = call.whole("layout", 0) == 1
+    first = call.flag("layout")
     time, size = (x.shape[1], x.shape[0]) if first else (x.shape[0], x.shape[1])
     at = 0 if first else 1
     if x.batch != at:

@@ -21,12 +21,13 @@ def _hangs(why: str) -> Rule:
     return rule
 
 
-# Operators on each value that the notation has not.
-_EACH = (
-    "Sub Div Pow Mod Max Min Mean Neg Abs Sqrt Exp Log Reciprocal Erf Sin Cos Tan Asin Acos "
-    "Atan Sinh Cosh Asinh Acosh Atanh Floor Ceil Round Sign Not And Or Xor Equal Greater "
-    "GreaterOrEqual Less LessOrEqual Where IsNaN IsInf Celu ThresholdedRelu Shrink BitShift "
-)
+# Operators on each value that the notation has not, by how many tensors they read.
+_EACH = {
+    1: "Neg Abs Sqrt Exp Log Reciprocal Erf Sin Cos Tan Asin Acos Atan Sinh Cosh Asinh Acosh Atanh "
+    "Floor Ceil Round Sign Not IsNaN IsInf Celu ThresholdedRelu Shrink",
+    2: "Sub Div Pow Mod And Or Xor Equal Greater GreaterOrEqual Less LessOrEqual BitShift",
+    3: "Where",
+}
 #: The inputs that are kept and not trained, of those that have names for them.
 BUFFERS = {"BatchNormalization": (3, 4)}
 RULES: dict[str, Rule] = {
@@ -89,9 +90,12 @@ RULES: dict[str, Rule] = {
     "Softmax": each.softmax,
     "LogSoftmax": each.softmax,
     "Hardmax": each.softmax,
-    "Add": each.merging("residual"),
+    "Add": each.merging("residual", 2),
     "Sum": each.merging("residual"),
-    "Mul": each.merging("multiply"),
+    "Mul": each.merging("multiply", 2),
+    "Max": each.elementwise,
+    "Min": each.elementwise,
+    "Mean": each.elementwise,
     "NonZero": _hangs("how many values are not 0 hangs on the data"),
     "Compress": _hangs("how many values it keeps hangs on the data"),
     "Unique": _hangs("how many values differ hangs on the data"),
@@ -107,8 +111,9 @@ for _kind, _word in {
     "Mish": "mish",
 }.items():
     RULES[_kind] = each.curve(_word)
-for _kind in _EACH.split():
-    RULES[_kind] = each.elementwise
+for _count, _kinds in _EACH.items():
+    for _kind in _kinds.split():
+        RULES[_kind] = each.of_so_many(_count)
 for _kind in ["L1", "L2", "LogSum", "LogSumExp", "Max", "Min", "Prod", "Sum", "SumSquare"]:
     RULES[f"Reduce{_kind}"] = windows.reduced("globalmaxpool" if _kind == "Max" else "")
 RULES["ReduceMean"] = windows.reduced("globalavgpool")

@@ -65,6 +65,8 @@ def broadcast(shapes: Sequence[Sizes]) -> Sizes:
     >>> broadcast([(2, 1, 5), (4, 1)])
     (2, 4, 5)
     """
+    if not shapes:
+        raise LayerError("it has no input")
     rank = max(map(len, shapes))
     found: list[Size] = []
     for place in range(-rank, 0):

@@ -19,7 +19,8 @@ from dlcalc.layers.size import Polynomial, Size, letter, letters, product, quoti
 
 # Rounding up changed with this opset.
 _NEW_POOLING = 22
-# Letters for sizes of which the file tells nothing but a name.
+# Letters for sizes of which the file tells nothing but a name, or not even that.
+_USUAL = {2: "NF", 3: "NTF", 4: "NCHW", 5: "NCDHW"}
 _LETTERS = "NHWTLSCDABEFGIJKMOPQRUVYZabcdefghijklmnopqrstuvwyz"
 
 
@@ -216,7 +217,7 @@ class Walk:
     def _unknown(self, op: Op) -> InputError:
         from dlcalc.interop.onnx.table import RULES
 
-        if op.kind.startswith(("Q", "DynamicQuant", "Dequant")) or op.kind.endswith("Integer"):
+        if "Quantize" in op.kind or op.kind.startswith("QLinear") or op.kind.endswith("Integer"):
             return self.error(
                 op,
                 "quantised operators are not supported",
@@ -273,7 +274,8 @@ class Walk:
             if own is None:
                 own = self._letters.get(key)
             if own is None:
-                own = self._letter(key)
+                usual = _USUAL.get(len(wanted.shape), "")[place : place + 1]
+                own = self._letter(size[:1].upper() if size else usual)
             if self._letters.setdefault(key, own) != own:
                 raise InputError(
                     f"{self.builder.source}: {given} gives {abridged(key)} two sizes: "
@@ -296,10 +298,9 @@ class Walk:
         asked.insert(self.axis or 0, None)
         return asked
 
-    def _letter(self, key: str) -> Polynomial:
-        """A letter that stands for a size of this name, and for no other one."""
+    def _letter(self, wish: str) -> Polynomial:
+        """A letter that stands for a size, and for no other one."""
         taken = set().union(*map(letters, [*self._letters.values(), *self._asked_for]))
-        wish = "N" if key == "the batch" else key[:1].upper()
         order = (wish if wish in _LETTERS else "") + _LETTERS
         free = next((c for c in order if c not in taken), None)
         if free is None:

@@ -23,6 +23,8 @@ def _padding(call: Call, rank: int) -> str:
     """The argument for padding: the word of auto_pad, or the numbers of pads."""
     auto = call.text("auto_pad", "NOTSET")
     if auto in _AUTO:
+        if call.get("pads") is not None:
+            raise call.error(f"it has pads beside auto_pad {auto}, which exclude one another")
         return f"p={_AUTO[auto]}"
     if auto not in ("NOTSET", ""):
         raise call.error(f"auto_pad is {auto[:20]}, which is not known")
@@ -167,7 +169,7 @@ def reduced(name: str) -> Callable[[Call], None]:
         x = call.need()
         rank = len(x.shape)
         # The axes became an input with opset 18, for ReduceSum with 13.
-        given = call.ints(1, "axes")
+        given = call.ints(1, "axes", 13 if call.op.kind == "ReduceSum" else 18)
         empty = call.flag("noop_with_empty_axes") and not given
         if empty:
             call.alias(x)
@@ -288,12 +290,9 @@ def _scales(call: Call) -> tuple[float, ...]:
 
 
 def _scaled(call: Call, n: object, scale: float) -> object:
-    """floor(n*scale), in the numbers of 32 bits that ONNX works with."""
-    from struct import pack, unpack
-
+    """floor(n*scale)."""
     if isinstance(n, int):
-        (found,) = unpack("f", pack("f", n * scale))
-        return int(found)
+        return int(n * scale)
     over, under = scale.as_integer_ratio() if isinstance(scale, float) else (scale, 1)
     if under > 1_024:
         raise call.error(

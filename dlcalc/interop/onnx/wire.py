@@ -24,7 +24,7 @@ _NODE = {5: {5: _TENSOR}}
 _MODEL = {7: {1: _NODE, 5: _TENSOR}}
 _NUMBERS = {4, 5, 6, 7, 9, 10, 11}
 # Fields that are looked at one by one: far more than a model of as many nodes as are taken.
-_MAX_FIELDS = 2_000_000
+_MAX_FIELDS = 500_000
 
 
 class Refuse(Protocol):
