@@ -240,6 +240,33 @@ def _refuse(rule: str, mend: str = "") -> Any:
     raise ValueError(rule)
 
 
+def example() -> onnx.ModelProto:
+    """The model that the README reads: padding by word, and a pooling that rounds up."""
+    names = ("conv.weight", "conv.bias", "digits.weight", "digits.bias")
+    shapes = ((4, 3, 3, 3), (4,), (10, 4), (10,))
+    same = {"strides": [2, 2], "auto_pad": "SAME_UPPER"}
+    upward = {"kernel_shape": [2, 2], "strides": [2, 2], "ceil_mode": 1}
+    nodes = [
+        helper.make_node("Conv", ["image", *names[:2]], ["a"], "conv", **same),
+        helper.make_node("Clip", ["a", "zero", "six"], ["b"], "clip"),
+        helper.make_node("MaxPool", ["b"], ["c"], "pool", **upward),
+        helper.make_node("GlobalAveragePool", ["c"], ["d"], "mean"),
+        helper.make_node("Flatten", ["d"], ["e"], "flat"),
+        helper.make_node("Gemm", ["e", *names[2:]], ["classes"], "digits", transB=1),
+    ]
+    weights = [_tensor(shape, name) for name, shape in zip(names, shapes, strict=True)]
+    bounds = [("zero", 0.0), ("six", 6.0)]
+    weights += [numpy_helper.from_array(np.array(n, np.float32), name) for name, n in bounds]
+    graph = helper.make_graph(
+        nodes,
+        "edges",
+        [helper.make_tensor_value_info("image", TensorProto.FLOAT, ["batch", 3, 30, 30])],
+        [helper.make_tensor_value_info("classes", TensorProto.FLOAT, ["batch", 10])],
+        weights,
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+
+
 def main() -> None:
     """Record all of them; the file is the same for the same models."""
     if sys.argv[1:] != ["--record"]:
@@ -247,6 +274,7 @@ def main() -> None:
     found = [said(case) for case in cases()]
     text = json.dumps(found, separators=(",", ":"))
     TABLE.write_bytes(gzip.compress(text.encode(), mtime=0))
+    onnx.save(example(), DATA / "models" / "edges.onnx")
     run = sum(row["made"] is not None for row in found)
     print(f"{len(found)} models, {run} of them run, onnx {onnx.__version__}")
 
