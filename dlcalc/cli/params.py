@@ -58,9 +58,9 @@ def params(form: Form, /, words: tuple[str, ...], compare: bool, **settings: Any
 
     INPUT is CxHxW without the batch, a letter for an unknown size; a built-in
     net brings its usual input. NET may be a model file: a .keras archive, the
-    JSON of a Keras model, config.json of Hugging Face, safetensors; -f - reads one
-    from standard input. A MAC is one multiply and one add, so FLOPs are twice as
-    many. A single - answers standard input line by line.
+    JSON of a Keras model, ONNX (pip install 'dlcalc[onnx]'), config.json of Hugging
+    Face, safetensors; -f - reads one from standard input. A MAC is one multiply and
+    one add, so FLOPs are twice as many. A single - answers standard input line by line.
     """
     if explaining(words, compare, settings):
         from dlcalc.answers.explain import explain

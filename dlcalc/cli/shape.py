@@ -68,8 +68,8 @@ def shape(
     alone is one side for convolution and pooling, and features for other layers.
     NET is layers such as conv:64,k7,s2,p3 (dlcalc layers), nets such as resnet50
     (dlcalc zoo), or a file: of this notation, the .keras archive or the JSON of a
-    Keras model, config.json of Hugging Face. A single - answers standard input
-    line by line.
+    Keras model, ONNX (pip install 'dlcalc[onnx]'), config.json of Hugging Face. A
+    single - answers standard input line by line.
     """
     if versus(words, settings, "compare" if compare else "" if batch is None else "batch"):
         from dlcalc.answers.versus import versus_shape

@@ -153,6 +153,10 @@ class Builder:
         node = _placed(layer, f"{word}[{between}]", name)
         return self._append(Vertex(name, kind, node, tuple(inputs), output))
 
+    def place(self, name: str, kind: str, node: Node, inputs: Sequence[int], output: Shape) -> int:
+        """A layer on one or more vertices, of which the reader has worked out the output."""
+        return self._append(Vertex(name, kind, node._replace(name=name), tuple(inputs), output))
+
     def unplaced(self, name: str, kind: str, word: str | Node, needs: Shape) -> int:
         """A layer whose input the file leaves open; ``needs`` is the least it must be."""
         try:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 READERS = {
     "json": "dlcalc.interop.json_model",
     "archive": "dlcalc.interop.archive",
+    "onnx": "dlcalc.interop.onnx.read",
     "safetensors": "dlcalc.interop.safetensors",
     "torch module": "dlcalc.interop.torch_text",
     "torch source": "dlcalc.interop.torch_source",
@@ -40,7 +41,6 @@ REFUSED = {
         "is an HDF5 file, which may hold pickled code beside its weights",
         "Save what model.to_json() gives, or the archive of model.save('model.keras').",
     ),
-    "onnx": ("is an ONNX model, of a format that is not read here", ""),
     "gguf": ("is a GGUF file, of a format that is not read here", ""),
 }
 _HEAD = 4_096

@@ -1,9 +1,10 @@
-"""Model files read by whole processes, against reading their JSON alone, as ratios of medians.
+"""Model files read by whole processes, against parsing them alone, as ratios of medians.
 
     python tests/benchmarks/interop.py [RUNS]
 
-The peer imports click, and parses the same JSON. It prints and judges nothing:
-the machine is noisy, so look at it twice.
+The peer imports click, and parses the same JSON, or loads the same ONNX model with
+onnx (left out where that is not installed). It prints and judges nothing: the
+machine is noisy, so look at it twice.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import json
 import struct
 import sys
 import tempfile
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,8 @@ import sys, click, json
 with open(sys.argv[1], "rb") as file:
     json.loads(file.read(int.from_bytes(file.read(8), "little")))
 """
+
+LOAD_ONNX = "import sys, click, onnx; onnx.load(sys.argv[1])"
 
 
 def _layer(name: str, kind: str, before: list[str], **config: object) -> dict[str, Any]:
@@ -71,6 +75,29 @@ def tensors(count: int = 10_000) -> bytes:
     return struct.pack("<Q", len(text)) + text + bytes(4 * count)
 
 
+def onnx_model(layers: int = 400, channels: int = 256) -> bytes:
+    """Convolutions and activations behind an input, with their weights: 470 MB."""
+    from onnx import TensorProto, helper
+
+    nodes, weights, last = [], [], "x"
+    sizes = (channels, channels, 3, 3)
+    data = bytes(4 * channels * channels * 9)
+    for number in range(layers // 2):
+        conv, act = f"conv{number}", f"act{number}"
+        weights.append(helper.make_tensor(f"w{number}", TensorProto.FLOAT, sizes, data, raw=True))
+        nodes.append(
+            helper.make_node("Conv", [last, f"w{number}"], [conv], conv, auto_pad="SAME_UPPER")
+        )
+        nodes.append(helper.make_node("Relu", [conv], [act], act))
+        last = act
+    inputs = [helper.make_tensor_value_info("x", TensorProto.FLOAT, (1, channels, 32, 32))]
+    outputs = [helper.make_tensor_value_info(last, TensorProto.FLOAT, None)]
+    graph = helper.make_graph(nodes, "benchmark", inputs, outputs, weights)
+    imports = [helper.make_opsetid("", 17)]
+    model = helper.make_model(graph, opset_imports=imports, ir_version=8)
+    return bytes(model.SerializeToString())
+
+
 def main() -> None:
     """Print every pair."""
     runs = int(sys.argv[1]) if len(sys.argv) > 1 else 21
@@ -86,6 +113,12 @@ def main() -> None:
         ):
             peer = [PYTHON, "-c", parse, str(path)]
             pair(label, [DLCALC, command, str(path), "-q"], peer, runs, "")
+        if find_spec("onnx"):
+            exported = Path(folder) / "model.onnx"
+            exported.write_bytes(onnx_model())
+            peer = [PYTHON, "-c", LOAD_ONNX, str(exported)]
+            label = "ONNX of 400 nodes, 470 MB / onnx.load"
+            pair(label, [DLCALC, "params", str(exported), "-q"], peer, runs, "")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,1 @@
+"""ONNX models: read by the onnx package, walked along as plain values."""
