@@ -28,14 +28,17 @@ def fitted(line: str) -> list[str]:
 
 
 def _packed(parts: list[str], indent: str) -> list[str]:
-    """Arguments, each with a comma, as many to a line as it holds; a long list is opened."""
-    lines = [indent]
+    """Arguments, each with a comma, as many to a line as it holds; a long list is opened.
+
+    Where one is a call itself, each stands on a line of its own.
+    """
+    lines, alone = [indent], any(re.search(r"\w\(", part) for part in parts)
     for part in parts:
         if len(f"{indent}{part},") > WIDTH and part[0] == "[" and part[-1] == "]":
             opened = [f"{indent}[", *_packed(arguments(part[1:-1]), f"{indent}    "), f"{indent}],"]
             lines += [*opened, indent]
             continue
-        if lines[-1] != indent and len(f"{lines[-1]} {part},") > WIDTH:
+        if lines[-1] != indent and (alone or len(f"{lines[-1]} {part},") > WIDTH):
             lines.append(indent)
         lines[-1] = f"{lines[-1]}{' ' if lines[-1] != indent else ''}{part},"
     return [line for line in lines if line != indent]
