@@ -30,9 +30,11 @@ def attribute(name: str, taken: Collection[str]) -> str:
 
     >>> attribute("residual1.conv1", ()), attribute("train", ()), attribute("a/b", ["a_b"])
     ('residual1_conv1', 'layer_train', 'a_b_')
+    >>> attribute("/layer1.0/conv1/Conv", ()), attribute("0", ())
+    ('layer1_0_conv1_Conv', 'layer_0')
     """
-    found = re.sub(r"[^A-Za-z0-9_]", "_", name)
-    if not found[0].isalpha() or iskeyword(found) or found in RESERVED:
+    found = re.sub(r"[^A-Za-z0-9_]+", "_", name).strip("_")
+    if not found[:1].isalpha() or iskeyword(found) or found in RESERVED:
         found = f"layer_{found}"
     while found in taken:
         found += "_"
