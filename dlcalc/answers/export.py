@@ -11,7 +11,6 @@ from dlcalc.answers.network import load
 from dlcalc.errors import InputError, NotationError, abridged, nearest
 from dlcalc.files import refuse_unwritable, write_whole
 from dlcalc.interop.targets import TARGETS, Target, Wanted, Writer
-from dlcalc.layers.convention import CONVENTIONS
 from dlcalc.layers.size import Polynomial
 from dlcalc.nets.parser import Net
 from dlcalc.nets.parser import count as layer_count
@@ -52,7 +51,7 @@ def export(
         refuse_unwritable(output)
     start, net = load(words, file=file)
     _refuse_long(net)
-    convention = CONVENTIONS[target.like]
+    convention = target.convention
     steps = trace(net, start, convention)
     if start.symbolic:
         raise InputError(

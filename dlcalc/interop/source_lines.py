@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from dlcalc.layers.shape import Shape
@@ -15,21 +14,35 @@ WIDTH = 88
 
 
 def fitted(line: str) -> list[str]:
-    """A line, its first brackets opened onto lines of their own if it is too long.
+    """A line, its longest brackets opened onto lines of their own if it is too long.
 
     >>> fitted("x = f(1)")
     ['x = f(1)']
     """
-    found = re.fullmatch(r"(.*?\()(.*)(\)(?:\[0\])?)", line)
-    if len(line) <= WIDTH or found is None:
+    if len(line) <= WIDTH or not line.endswith((")", "]")) or "(" not in line:
         return [line]
+    begin, end = _longest_brackets(line)
+    if line[begin] == "[" and line[end - 1] == "]" and len(arguments(line[begin:end])) == 1:
+        begin, end = begin + 1, end - 1
     indent = " " * (len(line) - len(line.lstrip()))
     lines = [""]
-    for argument in arguments(found[2]):
+    for argument in arguments(line[begin:end]):
         if lines[-1] and len(f"{lines[-1]} {argument},") > WIDTH - len(indent) - 4:
             lines.append("")
         lines[-1] = f"{lines[-1]} {argument},".lstrip()
-    return [found[1], *(f"{indent}    {part}" for part in lines), f"{indent}{found[3]}"]
+    return [line[:begin], *(f"{indent}    {part}" for part in lines), indent + line[end:]]
+
+
+def _longest_brackets(line: str) -> tuple[int, int]:
+    """Where the text within the longest round brackets of a line begins and ends."""
+    found, depth, begin = (0, 0), 0, 0
+    for index, character in enumerate(line):
+        if character == "(" and not depth:
+            begin = index + 1
+        depth += (character in "([{") - (character in ")]}")
+        if character == ")" and not depth and index - begin > found[1] - found[0]:
+            found = (begin, index)
+    return found
 
 
 def arguments(text: str) -> list[str]:
