@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from keyword import iskeyword
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from dlcalc.answers import counting
 from dlcalc.answers.network import load
@@ -17,6 +17,9 @@ from dlcalc.nets.parser import count as layer_count
 from dlcalc.nets.trace import Step, trace
 from dlcalc.result import Block, Result, Row
 
+if TYPE_CHECKING:
+    from dlcalc.answers.export_weights import Numbers
+
 #: Source of more layers is of no use to a reader.
 MAX_LAYERS = 10_000
 CLASS_NAME = "Net"
@@ -28,14 +31,18 @@ def export(
     file: str | None = None,
     like: str | None = None,
     class_name: str | None = None,
+    train: bool = False,
+    weights: str | None = None,
     output: str | None = None,
 ) -> Exported:
-    """The source of a net: a class of PyTorch, or the notation with its shapes.
+    """The source of a net: a class of a framework, or the notation with its shapes.
 
     ``words`` are an INPUT and a net in the notation, a net from ``file`` stands behind
-    them. ``class_name`` is for torch; ``output`` is a file for the source, written whole
-    or not at all. Raises `InputError` for a net with letters, for a layer that has no
-    spelling there, and for a name or a file that cannot be.
+    them. ``train`` adds a loop that trains the class. ``weights`` is an ``.npz`` file of
+    tensors by name, or one of ``train-toy --save``, which holds a net too: a function
+    that loads it is added. ``output`` is a file for the source, written whole or not at
+    all. Raises `InputError` for a net with letters, for a layer that has no spelling
+    there, for tensors that are not the net's, and for a name or a file that cannot be.
 
     >>> print(export("784 dense:10", to="net").value, end="")
     # 784 to 10, 7,850 parameters.
@@ -43,13 +50,18 @@ def export(
     dense:10  # 10
     """
     target = _target(to, like)
-    _refuse_options(to, target, {"class_name": class_name is not None})
+    given = {"class_name": class_name is not None, "train": train, "weights": weights is not None}
+    _refuse_options(to, target, given)
     writer = target.writer()
     if class_name is not None:
         _refuse_name(class_name, writer)
     if output is not None:
         refuse_unwritable(output)
-    start, net = load(words, file=file)
+    numbers = None if weights is None else _numbers(weights)
+    if numbers is not None and numbers.net is not None and not words and file is None:
+        start, net = numbers.net
+    else:
+        start, net = load(words, file=file)
     _refuse_long(net)
     convention = target.convention
     steps = trace(net, start, convention)
@@ -60,12 +72,22 @@ def export(
         )
     _refuse_letters(steps)
     parameters = counting.sums(counting.count(steps, convention)).parameters
+    if train and parameters == 0:
+        raise InputError("--train needs parameters to train, and the net has none")
     about = f"{start} to {steps[-1].output}, {parameters:,} parameters."
-    source = writer.write(Wanted(start, steps, class_name or CLASS_NAME, about))
+    loaded = None if numbers is None else numbers.held_against(steps)
+    wanted = Wanted(start, steps, class_name or CLASS_NAME, about, train, loaded)
+    source = writer.write(wanted)
     if output is not None:
         write_whole(output, lambda file: file.write(source.encode()))
     sizes = (start.sizes, steps[-1].output.sizes)
-    return Exported(Source(to, source, *sizes, parameters), output)
+    return Exported(Source(to, source, *sizes, parameters, train, weights), output)
+
+
+def _numbers(path: str) -> Numbers:
+    from dlcalc.answers.export_weights import Numbers
+
+    return Numbers(path)
 
 
 class Source(NamedTuple):
@@ -76,6 +98,8 @@ class Source(NamedTuple):
     input: tuple[object, ...]
     output: tuple[object, ...]
     parameters: object
+    train: bool = False
+    weights: str | None = None
 
 
 class Exported(Result):
@@ -98,14 +122,16 @@ class Exported(Result):
         return self.value.removesuffix("\n") if self.path is None else self.path
 
     def document(self) -> dict[str, object]:
-        """``to``, ``source``, ``input``, ``output`` and ``parameters``."""
-        to, text, start, end, parameters = self.source
+        """``to``, ``source``, ``input``, ``output``, ``parameters``, ``train``, ``weights``."""
+        to, text, start, end, parameters, train, weights = self.source
         return {
             "to": to,
             "source": text,
             "input": list(start),
             "output": list(end),
             "parameters": parameters,
+            "train": train,
+            "weights": weights,
         }
 
 

@@ -65,13 +65,18 @@ def listed(names: Iterable[str]) -> str:
 
 
 class Saved(NamedTuple):
-    """A file of tensors: by name, or the flat parameters of a saved training and its net."""
+    """A file of tensors: by name, or the flat parameters of a saved training and its net.
+
+    Of a training also its loss, whether it saw z-scores, and by what means and deviations.
+    """
 
     path: str
     tensors: dict[str, Array]
     flat: Array | None = None
     net: str = ""
     scaled: bool = False
+    loss: str = ""
+    scales: Mapping[str, Any] | None = None
 
 
 def load(path: str) -> Saved:
@@ -92,7 +97,20 @@ def load(path: str) -> Saved:
         for name, array in state.items()
         if name.startswith("statistics.")
     }
-    return Saved(path, kept, flat, f"{own.get('input', '')} {own['net']}", bool(own.get("data")))
+    net, loss, scales = (
+        f"{own.get('input', '')} {own['net']}",
+        own.get("loss"),
+        config.get("scales"),
+    )
+    return Saved(
+        path,
+        kept,
+        flat,
+        net,
+        bool(own.get("data")),
+        loss if isinstance(loss, str) else "",
+        scales if isinstance(scales, dict) else None,
+    )
 
 
 def assignments(given: Iterable[str] | Mapping[str, Any]) -> dict[str, Numbers]:

@@ -91,7 +91,8 @@ def train(
     if derived:
         findings.append(_derived(problem, toy, aim, settings))
     config = asked.config(problem, toy, aim, settings)
-    finished = _run(trainer, config, save, watch or Watch())
+    keeper = None if save is None else _Keeper(save, trainer, config, problem)
+    finished = _run(trainer, keeper, watch or Watch())
     final = None if trainer.divergence is not None else _final(trainer)
     if final is not None and problem.reach is not None:
         findings.append(_reach(problem, aim, final))
@@ -168,10 +169,9 @@ def _derived(problem: Problem, toy: ToyNet, aim: Aim, settings: Settings) -> Fin
     return Finding("derived", difference <= bound, sentence, document)
 
 
-def _run(trainer: Trainer, config: dict[str, object], save: str | None, watch: Watch) -> bool:
+def _run(trainer: Trainer, keeper: _Keeper | None, watch: Watch) -> bool:
     """Train to the end, or until asked to stop; whether it was the end."""
     name = trainer.aim.metric
-    keeper = None if save is None else _Keeper(save, trainer, config)
 
     def after_step() -> bool:
         if keeper is not None:
@@ -193,13 +193,15 @@ def _run(trainer: Trainer, config: dict[str, object], save: str | None, watch: W
 class _Keeper:
     """Keeps a training in a file."""
 
-    def __init__(self, path: str, trainer: Trainer, config: dict[str, object]) -> None:
+    def __init__(
+        self, path: str, trainer: Trainer, config: dict[str, object], problem: Problem
+    ) -> None:
         from dlcalc.engine.checkpoint import save
         from dlcalc.engine.tasks.problem import digest
 
         self._save, self._path, self._trainer = save, path, trainer
         examples = digest(trainer.training, trainer.held_out)
-        self._config = {"config": config, "digest": examples}
+        self._config = {"config": config, "digest": examples, "scales": _scales(problem)}
         # A path that cannot be written is better refused before the training than behind it.
         self.keep()
 
@@ -212,6 +214,18 @@ class _Keeper:
         """Write it if it is long ago."""
         if monotonic() - self._written > _EVERY:
             self.keep()
+
+
+def _scales(problem: Problem) -> dict[str, object] | None:
+    """The means and deviations by which a table became z-scores; None for a task."""
+    if problem.scaled is None:
+        return None
+    parts = zip(("inputs", "targets"), problem.scaled, strict=True)
+    return {
+        name: {"mean": scaling.mean.tolist(), "deviation": scaling.deviation.tolist()}
+        for name, scaling in parts
+        if scaling is not None
+    }
 
 
 def _final(trainer: Trainer) -> Final:

@@ -19,6 +19,8 @@ from dlcalc.result import Result
     "dlcalc export lenet5",
     "dlcalc export 3x32x32 conv:6,k5 relu flatten dense:10 --class-name Small",
     "dlcalc export resnet50 -o resnet50.py",
+    "dlcalc export lenet5 --train -o lenet5.py",
+    "dlcalc export --weights moons.npz -o moons.py",
     "dlcalc export unet --to net",
     asserts=False,
 )
@@ -32,6 +34,8 @@ from dlcalc.result import Result
     help=f"{', '.join(target.summary for target in TARGETS.values())}.",
 )
 @click.option("--class-name", metavar="NAME", help=f"Of the nn.Module.  [default: {CLASS_NAME}]")
+@click.option("--train", is_flag=True, help="With a loop that trains it, on many devices too.")
+@click.option("--weights", metavar="FILE.npz", help="With a function that loads these numbers.")
 @click.option("--like", type=click.Choice(list(CONVENTIONS)), help="Only the target's own.")
 @click.option("-o", "--output", metavar="FILE", help="Write it there, whole or not at all.")
 def export(words: tuple[str, ...], **settings: Any) -> Result:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
 from dlcalc.errors import LayerError, NotationError
 from dlcalc.interop.source_lines import commented, fitted, input_comment
 from dlcalc.interop.write_torch_layers import spell
+from dlcalc.interop.write_torch_train import NAMES as TRAINING
+from dlcalc.interop.write_torch_train import training
+from dlcalc.interop.write_torch_weights import NAMES as LOADING
+from dlcalc.interop.write_torch_weights import Held, loading
 from dlcalc.layers.convention import TORCH
 from dlcalc.layers.shape import Shape
 
@@ -20,7 +25,7 @@ MERGES = ("residual", "concat", "multiply")
 
 
 #: What the source uses itself.
-NAMES = frozenset(("torch", "nn", "F", "Tensor", "super"))
+NAMES = frozenset(("torch", "nn", "F", "Tensor", "super")) | TRAINING | LOADING
 
 
 def write(wanted: Wanted) -> str:
@@ -40,22 +45,26 @@ class _Writer:
         self.made: list[str] = []
         self.run: list[str] = []
         self.weights: dict[str, _Known] = {}
+        #: For the numbers of a file: the layers with tensors, and who shares whose weight.
+        self.held: list[Held] = []
+        self.tied: dict[str, str] = {}
 
     def source(self, wanted: Wanted) -> str:
         """The whole of it."""
         start, steps, class_name, about, *_ = wanted
         self._through(steps, "", "x", "x", Counter())
-        body = "\n".join([*self.made, *self.run])
-        head = ["import torch"] if "torch." in body.replace("torch.nn", "") else []
-        head += ["from torch import Tensor, nn"]
-        head += ["from torch.nn import functional as F"] if "F." in body else []
-        lines = [*head, "", "", f"class {class_name}(nn.Module):", f'    """{about}"""', ""]
+        lines = [f"class {class_name}(nn.Module):", f'    """{about}"""', ""]
         lines += ["    def __init__(self) -> None:", "        super().__init__()", *self.made, ""]
         lines += [
             "    def forward(self, x: Tensor) -> Tensor:",
             f"        # {input_comment(start, steps)}",
         ]
-        return "\n".join([*lines, *self.run, "        return x"]) + "\n"
+        lines += [*self.run, "        return x"]
+        if wanted.weights is not None:
+            lines += ["", "", *loading(class_name, wanted.weights, self.held, self.tied)]
+        if wanted.train:
+            lines += ["", "", *training(wanted)]
+        return "\n".join([*_imports(wanted, lines), "", "", *lines]) + "\n"
 
     def _through(
         self, steps: tuple[Step, ...], prefix: str, x: str, target: str, ordinals: Counter[str]
@@ -80,6 +89,7 @@ class _Writer:
         if spelling.module:
             self.made += fitted(f"        self.{attribute} = {spelling.module}")
             tensors = layer.parameters(step.input, TORCH)
+            self.held.append(Held(name, attribute, spelling.module))
             if "weight" in tensors:
                 self.weights[name] = _Known(attribute, tensors["weight"])
             self._tie(step, attribute)
@@ -96,6 +106,7 @@ class _Writer:
             if known is None or known.weight != sizes:
                 raise LayerError(f"it can share the weight of {other} only as it stands, before it")
             self.made.append(f"        self.{attribute}.weight = self.{known.attribute}.weight")
+            self.tied[attribute] = other
 
     def _branched(self, step: Step, name: str, x: str, target: str) -> str:
         kind = step.node.layer.words[0]
@@ -117,3 +128,20 @@ class _Writer:
 
     def _assign(self, target: str, call: str, output: Shape) -> None:
         self.run += commented(f"        {target} = {call}", output)
+
+
+def _imports(wanted: Wanted, lines: list[str]) -> list[str]:
+    """The imports of what stands in some lines: standard library, then others, then torch."""
+    loads, body = wanted.weights, "\n".join(lines)
+    standard = ["import math"] if loads and loads.flat else []
+    standard += ["import os"] if wanted.train else []
+    found = [*standard, ""] if standard else []
+    found += ["import numpy as np"] if loads else []
+    found += ["import torch"] if "torch." in body.replace("torch.nn", "") else []
+    found += [f"from torch import Tensor, {'distributed, ' if wanted.train else ''}nn"]
+    found += ["from torch.nn import functional as F"] if re.search(r"\bF\.[a-z]", body) else []
+    if wanted.train:
+        found += ["from torch.nn.parallel import DistributedDataParallel"]
+        data = "DataLoader, Dataset, DistributedSampler, TensorDataset"
+        found += [f"from torch.utils.data import {data}"]
+    return found

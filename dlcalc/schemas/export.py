@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from dlcalc.interop.targets import TARGETS
-from dlcalc.schemas.form import array, document, integer, record, text, word
+from dlcalc.schemas.form import (
+    array,
+    boolean,
+    document,
+    integer,
+    nullable,
+    record,
+    text,
+    word,
+)
 
 _SIZES = array(integer(), "sizes without the batch, channels first")
 
@@ -16,6 +25,8 @@ SCHEMA = document(
             "input": _SIZES,
             "output": _SIZES,
             "parameters": integer("trained numbers that the source makes"),
+            "train": boolean("whether a loop that trains is in it"),
+            "weights": nullable(text("the file that the source reads its numbers from")),
         }
     ),
 )

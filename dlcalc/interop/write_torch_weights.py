@@ -1,0 +1,214 @@
+"""A function that reads the numbers of a file of dlcalc into a module, as PyTorch source.
+
+The layouts are torch's already: kernels out x in x sides, gates in torch's order, two
+biases for each gate. What differs are names, and that torch keeps the matrices of
+query, key and value as one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from dlcalc.interop.source_lines import fitted
+from dlcalc.interop.targets import Scale, Weights
+
+#: What this part of the source uses.
+NAMES = frozenset(("math", "np", "load_weights", "prepare", "in_units", "SIZES"))
+_RUNS = "num_batches_tracked"
+
+
+class Held(NamedTuple):
+    """A layer with tensors: its name in dlcalc, its attribute, the call that makes its module."""
+
+    name: str
+    attribute: str
+    module: str
+
+
+class Parts(NamedTuple):
+    """A module of torch that has attention: where that is, and its other parts by torch's names."""
+
+    theirs: str
+    own: str
+    renamed: Mapping[str, str]
+
+
+#: The modules whose parts have other names than dlcalc's.
+MODULES = {
+    "MultiheadAttention": Parts("", "", {"out_proj": "output"}),
+    "TransformerEncoderLayer": Parts(
+        "attention.",
+        "self_attn.",
+        {
+            "self_attn.out_proj": "attention.output",
+            "linear1": "ff.up",
+            "linear2": "ff.down",
+            "norm1": "norm1",
+            "norm2": "norm2",
+        },
+    ),
+}
+
+
+def loading(
+    class_name: str, weights: Weights, layers: Sequence[Held], ties: Mapping[str, str]
+) -> list[str]:
+    """The lines of the function. ``ties``: an attribute that shares a weight, whose that is."""
+    lines = [*_scales(weights)]
+    if weights.flat:
+        lines += ["#: The tensors of the file, which stand one behind the other in it."]
+        lines += ["SIZES: dict[str, tuple[int, ...]] = {"]
+        lines += [f'    "{name}": {sizes!r},' for name, sizes in weights.trained.items()]
+        lines += ["}", "", ""]
+    path = _quoted(weights.path)
+    lines += fitted(f"def load_weights(model: {class_name}, path: str = {path}) -> None:")
+    source = "train-toy --save" if weights.flat else "tensors by name"
+    lines += [
+        f'    """Give a model the numbers of a file of {source}.',
+        "",
+        "    With them ``model.double().eval()`` gives what ``dlcalc forward --weights`` gives;",
+        "    in float32 the two differ by rounding. Raises an error for a file of other tensors.",
+        '    """',
+    ]
+    return [*lines, *_reading(weights), *_renaming(weights, layers, ties)]
+
+
+def _quoted(text: str) -> str:
+    """A string of Python in double quotes, whatever is in it."""
+    shown = repr(text)
+    inside = shown[1:-1]
+    return f'"{inside}"' if shown[0] == "'" and '"' not in inside else shown
+
+
+def _scales(weights: Weights) -> Iterator[str]:
+    """How columns of a table become what the net takes, and its outputs what they are of."""
+    if not weights.scaled:
+        return
+    if weights.inputs is None:
+        yield "# The net was trained on z-scores of its columns, by means and deviations that the"
+        yield "# file does not hold: give it inputs that are scaled as those were."
+        yield from ("", "")
+        return
+    yield "#: How the training took the columns of its table: (x - mean)/deviation."
+    yield from _constants("INPUT", weights.inputs)
+    yield from ("", "")
+    yield "def prepare(columns: Tensor) -> Tensor:"
+    yield '    """Columns of the table as the net takes them, which was trained on z-scores."""'
+    yield "    mean = columns.new_tensor(INPUT_MEAN)"
+    yield "    return (columns - mean) / columns.new_tensor(INPUT_DEVIATION)"
+    yield from ("", "")
+    if weights.targets is not None:
+        yield "#: How it took the numbers that it learnt to predict."
+        yield from _constants("TARGET", weights.targets)
+        yield from ("", "")
+        yield "def in_units(outputs: Tensor) -> Tensor:"
+        yield '    """Outputs of the net in the unit of the table."""'
+        yield "    deviation = outputs.new_tensor(TARGET_DEVIATION)"
+        yield "    return outputs * deviation + outputs.new_tensor(TARGET_MEAN)"
+        yield from ("", "")
+
+
+def _constants(of: str, scale: Scale) -> Iterator[str]:
+    for name, values in (("MEAN", scale.mean), ("DEVIATION", scale.deviation)):
+        shown = f"{', '.join(map(repr, values))}{',' * (len(values) == 1)}"
+        yield from fitted(f"{of}_{name} = ({shown})")
+
+
+def _reading(weights: Weights) -> Iterator[str]:
+    yield "    with np.load(path, allow_pickle=False) as file:"
+    if not weights.flat:
+        yield "        found = {name: torch.from_numpy(file[name]) for name in file.files}"
+        return
+    yield '        flat = torch.from_numpy(file["parameters"])'
+    if weights.kept:
+        yield "        kept = {"
+        yield '            name.removeprefix("statistics."): torch.from_numpy(file[name])'
+        yield "            for name in file.files"
+        yield '            if name.startswith("statistics.")'
+        yield "        }"
+    yield "    parts = torch.split(flat, [math.prod(sizes) for sizes in SIZES.values()])"
+    yield "    named = zip(SIZES.items(), parts, strict=True)"
+    yield "    found = {name: part.view(sizes) for (name, sizes), part in named}"
+    if weights.kept:
+        yield "    found |= kept"
+
+
+def _renaming(weights: Weights, layers: Sequence[Held], ties: Mapping[str, str]) -> Iterator[str]:
+    """From dlcalc's names to those of the module, which takes all of them or none."""
+    tensors = [*weights.trained, *weights.kept]
+    for name in weights.kept:
+        layer, _, kind = name.rpartition(".")
+        if kind == "running_mean" and f"{layer}.{_RUNS}" not in weights.kept:
+            yield f'    found["{layer}.{_RUNS}"] = torch.tensor(0)'
+    renamed = [*_shared(ties), *_grouped(layers, tensors)]
+    nested = any("." in layer.name for layer in layers if not _other(layer))
+    if renamed or nested:
+        yield "    state: dict[str, Tensor] = {}"
+        yield from renamed
+        if nested:
+            yield "    for name, tensor in found.items():"
+            yield '        layer, _, kind = name.rpartition(".")'
+            yield "        state[f\"{layer.replace('.', '_')}.{kind}\"] = tensor"
+        else:
+            yield "    state |= found"
+    yield f"    model.load_state_dict({'state' if renamed or nested else 'found'})"
+
+
+def _shared(ties: Mapping[str, str]) -> Iterator[str]:
+    for attribute, owner in ties.items():
+        yield f'    state["{attribute}.weight"] = found["{owner}.weight"]'
+
+
+def _other(layer: Held) -> str:
+    """The class of a module whose parts have other names, or nn.Parameter; else empty."""
+    found = re.match(r"nn\.(\w+)\(", layer.module)
+    name = found[1] if found else ""
+    return name if name in MODULES or name == "Parameter" else ""
+
+
+def _grouped(layers: Sequence[Held], tensors: Sequence[str]) -> Iterator[str]:
+    """Layers whose tensors lie otherwise, those of a kind in one loop."""
+    groups: dict[tuple[str, tuple[str, ...]], list[Held]] = {}
+    for layer in layers:
+        own = tuple(
+            name.removeprefix(f"{layer.name}.")
+            for name in tensors
+            if name.startswith(f"{layer.name}.")
+        )
+        if _other(layer) or any("." in name for name in own):
+            groups.setdefault((_other(layer), own), []).append(layer)
+    for (cls, own), alike in groups.items():
+        if cls == "Parameter":
+            for layer in alike:
+                yield f'    state["{layer.attribute}"] = found.pop("{layer.name}.{own[0]}")'
+            continue
+        names = [f'"{layer.name}"' for layer in alike]
+        yield from fitted(f"    for layer in ({', '.join(names)}{',' * (len(names) == 1)}):")
+        target = "layer"
+        if any("." in layer.name for layer in alike):
+            yield '        own = layer.replace(".", "_")'
+            target = "own"
+        yield from _parts(MODULES[cls], own, target) if cls else _as_they_are(own, target)
+
+
+def _parts(parts: Parts, own: tuple[str, ...], target: str) -> Iterator[str]:
+    kinds = dict.fromkeys(name.rpartition(".")[2] for name in own)
+    names = ", ".join(f'"{kind}"' for kind in kinds)
+    yield f"        for kind in ({names}{',' * (len(kinds) == 1)}):"
+    yield "            joined = ["
+    yield f'                found.pop(f"{{layer}}.{parts.theirs}{{part}}.{{kind}}")'
+    yield '                for part in ("query", "key", "value")'
+    yield "            ]"
+    yield f'            state[f"{{{target}}}.{parts.own}in_proj_{{kind}}"] = torch.cat(joined)'
+    for ours, theirs in parts.renamed.items():
+        yield from fitted(
+            f'            state[f"{{{target}}}.{ours}.{{kind}}"] = '
+            f'found.pop(f"{{layer}}.{theirs}.{{kind}}")'
+        )
+
+
+def _as_they_are(own: tuple[str, ...], target: str) -> Iterator[str]:
+    for name in own:
+        yield f'        state[f"{{{target}}}.{name}"] = found.pop(f"{{layer}}.{name}")'
