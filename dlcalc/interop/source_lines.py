@@ -19,7 +19,11 @@ def fitted(line: str) -> list[str]:
     >>> fitted("x = f(1)")
     ['x = f(1)']
     """
-    if len(line) <= WIDTH or not line.endswith((")", "]")) or "(" not in line:
+    if (
+        len(line) <= WIDTH
+        or not line.endswith((")", "]"))
+        or not any(line.count(each) for each in "([")
+    ):
         return [line]
     begin, end = _longest_brackets(line)
     if line[begin] == "[" and line[end - 1] == "]" and len(arguments(line[begin:end])) == 1:
@@ -34,13 +38,13 @@ def fitted(line: str) -> list[str]:
 
 
 def _longest_brackets(line: str) -> tuple[int, int]:
-    """Where the text within the longest round brackets of a line begins and ends."""
+    """Where the text within the longest brackets of a line begins and ends."""
     found, depth, begin = (0, 0), 0, 0
     for index, character in enumerate(line):
-        if character == "(" and not depth:
+        if character in "([" and not depth:
             begin = index + 1
         depth += (character in "([{") - (character in ")]}")
-        if character == ")" and not depth and index - begin > found[1] - found[0]:
+        if character in ")]" and not depth and index - begin > found[1] - found[0]:
             found = (begin, index)
     return found
 

@@ -99,7 +99,6 @@ TARGETS = {
         # What Keras has no argument for its source does in other words: a window that
         # hangs over is padding at the end, and what a mean counts is counted.
         KERAS._replace(pooling_ceil_choice=True, average_counts_choice=True),
-        takes=("class_name",),
     ),
     "net": Target("write_net", "the notation", takes=()),
 }

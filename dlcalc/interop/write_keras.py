@@ -15,6 +15,8 @@ from dlcalc.interop.write_keras_classes import CLASSES, REGISTERED
 from dlcalc.interop.write_keras_layers import needs, spell
 from dlcalc.interop.write_keras_sequences import Block, block_call, heads_of
 from dlcalc.interop.write_keras_spelling import Line, Spelling, Use, stored, turned
+from dlcalc.interop.write_keras_train import training
+from dlcalc.interop.write_keras_weights import Held, loading
 from dlcalc.interop.write_keras_windows import RULES
 from dlcalc.layers.shape import Shape
 
@@ -64,6 +66,8 @@ class _Writer:
         self.heads = 0
         self.shared = set(_shared(wanted.steps))
         self.known: dict[str, _Known] = {}
+        #: For the numbers of a file: the layers, with how they are used.
+        self.held: list[Held] = []
 
     def source(self) -> str:
         """The whole of it."""
@@ -87,8 +91,13 @@ class _Writer:
             body.append(f"    outputs = {outputs} if heads else {value.name}")
             outputs = "outputs"
         body.append(f'    return keras.Model({given}, {outputs}, name="{name}")')
-        parts = [self._imports("\n".join(body)), *self._classes(), *self.functions]
-        return "\n\n\n".join([part.rstrip("\n") for part in parts] + ["\n".join(body)]) + "\n"
+        if self.wanted.weights is not None:
+            body += ["", "", *loading(self.wanted.weights, self.held)]
+        if self.wanted.train:
+            body += ["", "", *training(self.wanted, last_in=last, last_out=value.last)]
+        parts = [*self._classes(), *self.functions, "\n".join(body)]
+        text = "\n\n\n".join(part.rstrip("\n") for part in parts) + "\n"
+        return f"{imports(text)}\n\n\n{text}"
 
     def _said(self, start: Shape, last: bool) -> str:
         """What a reader should know of the order of the axes, and of the heads."""
@@ -100,19 +109,6 @@ class _Writer:
                 "\n\n    With ``heads`` the auxiliary heads, for training, are outputs too.\n    "
             )
         return said
-
-    def _imports(self, body: str) -> str:
-        used = body + "".join(map(self._class, sorted(self.classes))) + "".join(self.functions)
-        heads = [f"import {module}" for module in ("itertools", "math") if f"{module}." in used]
-        names = [name for name in ("layers", "ops") if f"{name}." in used]
-        return "\n".join(
-            [
-                *heads,
-                *([""] if heads else []),
-                "import keras",
-                *([f"from keras import {', '.join(names)}"] if names else []),
-            ]
-        )
 
     def _class(self, name: str) -> str:
         return REGISTERED.format(package=self.wanted.class_name) + "\n" + CLASSES[name]
@@ -154,6 +150,7 @@ class _Writer:
         else:
             spelling = self._tied(step, use) or spell(use)
         self.classes |= set(spelling.classes)
+        self.held.append(Held(name, use))
         last = (value.last if spelling.last is None else spelling.last) and _is_map(step.output)
         x = value.name
         lines = [Line(each) if isinstance(each, str) else each for each in spelling.lines]
@@ -257,6 +254,15 @@ class _Writer:
 
     def _assign(self, target: str, call: str, sizes: tuple[object, ...]) -> None:
         self.run += commented(f"{self.indent}{target} = {call}", repr(sizes))
+
+
+def imports(text: str) -> str:
+    """The imports that a text needs, in their order."""
+    own = [f"import {name}" for name in ("itertools", "math", "os") if f"{name}." in text]
+    more = ["import keras", *(["import numpy as np"] if "np." in text else [])]
+    names = [name for name in ("layers", "ops") if f"{name}." in text]
+    more += [f"from keras import {', '.join(names)}"] if names else []
+    return "\n".join([*own, *([""] if own else []), *more])
 
 
 def _is_map(shape: Shape) -> bool:

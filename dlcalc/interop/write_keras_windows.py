@@ -37,7 +37,7 @@ def conv(use: Use) -> Spelling:
         "dilation_rate": (tuple(window.dilation for window in windows), ones),
     }
     bias: dict[str, tuple[object, object]] = {"use_bias": (layer.bias, True)}
-    if _depthwise(use, strides):
+    if depthwise(use):
         # TensorFlow trains no convolution in groups on a CPU, but one in each channel.
         named["depth_multiplier"] = (layer.out // layer.groups, 1)
         call = use.made(use.ranked("DepthwiseConv"), kernel, **named, **bias)
@@ -47,12 +47,12 @@ def conv(use: Use) -> Spelling:
     return Spelling((*lines, call), True)
 
 
-def _depthwise(use: Use, strides: tuple[int, ...]) -> bool:
+def depthwise(use: Use) -> bool:
     """Whether each channel has kernels of its own, as Keras has them for up to two axes."""
-    groups = use.layer.groups
-    if groups == 1 or groups != use.shape.channels or use.rank > 2:
+    layer = use.layer
+    if layer.groups == 1 or layer.groups != use.shape.channels or use.rank > 2:
         return False
-    return len(set(strides)) == 1 and use.layer.padding != "causal"
+    return len(set(layer.stride)) == 1 and layer.padding != "causal"
 
 
 def _padded(use: Use, windows: tuple[Window, ...]) -> tuple[tuple[Line, ...], str]:

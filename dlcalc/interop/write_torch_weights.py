@@ -62,7 +62,7 @@ def loading(
         lines += ["SIZES: dict[str, tuple[int, ...]] = {"]
         lines += [f'    "{name}": {sizes!r},' for name, sizes in weights.trained.items()]
         lines += ["}", "", ""]
-    path = _quoted(weights.path)
+    path = quoted(weights.path)
     lines += fitted(f"def load_weights(model: {class_name}, path: str = {path}) -> None:")
     source = "train-toy --save" if weights.flat else "tensors by name"
     lines += [
@@ -75,7 +75,7 @@ def loading(
     return [*lines, *_reading(weights), *_renaming(weights, layers, ties)]
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
     """A string of Python in double quotes, whatever is in it."""
     shown = repr(text)
     inside = shown[1:-1]
@@ -92,7 +92,7 @@ def _scales(weights: Weights) -> Iterator[str]:
         yield from ("", "")
         return
     yield "#: How the training took the columns of its table: (x - mean)/deviation."
-    yield from _constants("INPUT", weights.inputs)
+    yield from constants("INPUT", weights.inputs)
     yield from ("", "")
     yield "def prepare(columns: Tensor) -> Tensor:"
     yield '    """Columns of the table as the net takes them, which was trained on z-scores."""'
@@ -101,7 +101,7 @@ def _scales(weights: Weights) -> Iterator[str]:
     yield from ("", "")
     if weights.targets is not None:
         yield "#: How it took the numbers that it learnt to predict."
-        yield from _constants("TARGET", weights.targets)
+        yield from constants("TARGET", weights.targets)
         yield from ("", "")
         yield "def in_units(outputs: Tensor) -> Tensor:"
         yield '    """Outputs of the net in the unit of the table."""'
@@ -110,7 +110,8 @@ def _scales(weights: Weights) -> Iterator[str]:
         yield from ("", "")
 
 
-def _constants(of: str, scale: Scale) -> Iterator[str]:
+def constants(of: str, scale: Scale) -> Iterator[str]:
+    """Means and deviations as constants of the source."""
     for name, values in (("MEAN", scale.mean), ("DEVIATION", scale.deviation)):
         shown = f"{', '.join(map(repr, values))}{',' * (len(values) == 1)}"
         yield from fitted(f"{of}_{name} = ({shown})")
