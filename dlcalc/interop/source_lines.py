@@ -19,22 +19,17 @@ def fitted(line: str) -> list[str]:
     >>> fitted("x = f(1)")
     ['x = f(1)']
     """
-    if (
-        len(line) <= WIDTH
-        or not line.endswith((")", "]"))
-        or not any(line.count(each) for each in "([")
-    ):
-        return [line]
     begin, end = _longest_brackets(line)
+    if len(line) <= WIDTH or not end or not line.endswith((")", "]")):
+        return [line]
     if line[begin] == "[" and line[end - 1] == "]" and len(arguments(line[begin:end])) == 1:
         begin, end = begin + 1, end - 1
     indent = " " * (len(line) - len(line.lstrip()))
-    lines = [""]
-    for argument in arguments(line[begin:end]):
-        if lines[-1] and len(f"{lines[-1]} {argument},") > WIDTH - len(indent) - 4:
-            lines.append("")
-        lines[-1] = f"{lines[-1]} {argument},".lstrip()
-    return [line[:begin], *(f"{indent}    {part}" for part in lines), indent + line[end:]]
+    return [
+        line[:begin],
+        *_packed(arguments(line[begin:end]), f"{indent}    "),
+        indent + line[end:],
+    ]
 
 
 def _longest_brackets(line: str) -> tuple[int, int]:
@@ -47,6 +42,20 @@ def _longest_brackets(line: str) -> tuple[int, int]:
         if character in ")]" and not depth and index - begin > found[1] - found[0]:
             found = (begin, index)
     return found
+
+
+def _packed(parts: list[str], indent: str) -> list[str]:
+    """Arguments, each with a comma, as many to a line as it holds; a long list is opened."""
+    lines = [indent]
+    for part in parts:
+        if len(f"{indent}{part},") > WIDTH and part[0] == "[" and part[-1] == "]":
+            opened = [f"{indent}[", *_packed(arguments(part[1:-1]), f"{indent}    "), f"{indent}],"]
+            lines += [*opened, indent]
+            continue
+        if lines[-1] != indent and len(f"{lines[-1]} {part},") > WIDTH:
+            lines.append(indent)
+        lines[-1] = f"{lines[-1]}{' ' if lines[-1] != indent else ''}{part},"
+    return [line for line in lines if line != indent]
 
 
 def arguments(text: str) -> list[str]:

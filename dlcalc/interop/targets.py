@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
 
 from dlcalc.layers.convention import KERAS, TORCH, Convention
-from dlcalc.layers.shape import Shape
+from dlcalc.layers.shape import Layout, Shape
 
 if TYPE_CHECKING:
     from dlcalc.nets.trace import Step
@@ -74,12 +74,15 @@ class Writer(Protocol):
 class Target(NamedTuple):
     """A language: its module, what it is in a few words, the rules that nets are traced by
     and counted, and the options it takes.
+
+    ``layouts`` are those that a model file may have; the net of words is channels first.
     """
 
     module: str
     summary: str
     convention: Convention = TORCH
     takes: tuple[str, ...] = ("class_name", "train", "weights")
+    layouts: tuple[Layout, ...] = ("chw",)
 
     @property
     def like(self) -> str:
@@ -100,5 +103,5 @@ TARGETS = {
         # hangs over is padding at the end, and what a mean counts is counted.
         KERAS._replace(pooling_ceil_choice=True, average_counts_choice=True),
     ),
-    "net": Target("write_net", "the notation", takes=()),
+    "net": Target("write_net", "the notation", takes=(), layouts=("chw", "hwc")),
 }

@@ -71,7 +71,7 @@ class _Writer:
 
     def source(self) -> str:
         """The whole of it."""
-        start, steps, name, about, *_ = self.wanted
+        start, steps, name, *_ = self.wanted
         last = _starts_last(start, steps)
         value = self._through(steps, "", _Value("inputs", start, last), "x", Counter())
         outputs, given = value.name, "inputs"
@@ -82,7 +82,7 @@ class _Writer:
         dtype = ', dtype="int32"' if reads_words(steps) else ""
         body = [
             f"def build_model({'heads: bool = False' if self.heads else ''}) -> keras.Model:",
-            f'    """{about}{self._said(start, last)}"""',
+            *self._said(start, last),
             f'    inputs = keras.Input({stored(start, last)!r}{dtype}, name="inputs")',
             *(["    outputs = []"] if self.heads else []),
             *self.run,
@@ -99,16 +99,17 @@ class _Writer:
         text = "\n\n\n".join(part.rstrip("\n") for part in parts) + "\n"
         return f"{imports(text)}\n\n\n{text}"
 
-    def _said(self, start: Shape, last: bool) -> str:
-        """What a reader should know of the order of the axes, and of the heads."""
-        said = ""
+    def _said(self, start: Shape, last: bool) -> list[str]:
+        """The docstring: the sizes, the order of the axes, and the heads."""
+        more = []
         if last and len(start.sizes) > 1:
-            said += " The channels come last here."
+            more.append("Channels come last here, and are turned first before a flatten.")
         if self.heads:
-            said += (
-                "\n\n    With ``heads`` the auxiliary heads, for training, are outputs too.\n    "
-            )
-        return said
+            more.append("With ``heads`` the auxiliary ones, for training, are outputs too.")
+        about = f'    """{self.wanted.about}'
+        if not more:
+            return [f'{about}"""']
+        return [about, "", *(f"    {line}" for line in more), '    """']
 
     def _class(self, name: str) -> str:
         return REGISTERED.format(package=self.wanted.class_name) + "\n" + CLASSES[name]

@@ -69,7 +69,11 @@ def train(
     verbose = 2 if PROCESS == 0 else 0
     history = model.fit(inputs, targets, batch_size=size, epochs=epochs, verbose=verbose)
     if PROCESS == 0:
+        # To save, Keras makes variables: of this process alone, the others make none.
+        shared = keras.distribution.distribution()
+        keras.distribution.set_distribution(None)
         model.save(checkpoint)
+        keras.distribution.set_distribution(shared)
     return history.history["loss"][-1]
 '''
 _CLASSES = "keras.losses.SparseCategoricalCrossentropy("

@@ -32,6 +32,7 @@ class Filled(NamedTuple):
     arrays: tuple[str, ...]
 
 
+_RUNS = "num_batches_tracked"
 _GATES = '''\
 def by_update(rows: np.ndarray) -> np.ndarray:
     """The gates of a GRU as Keras has them: update before reset."""
@@ -110,14 +111,14 @@ def _reading(weights: Weights) -> Iterator[str]:
         if weights.kept:
             yield "    found |= kept"
     for name in weights.kept:
-        if name.endswith("num_batches_tracked"):
+        if name.endswith(_RUNS):
             yield f'    del found["{name}"]  # Keras counts no batches.'
     yield "    state: dict[str, list[np.ndarray]] = {}"
 
 
 def _filling(weights: Weights, layers: Sequence[Held]) -> Iterator[str]:
     """Each layer's arrays, those that are alike in one loop, and then all of them at once."""
-    tensors = {**weights.trained, **weights.kept}
+    tensors = {k: v for k, v in {**weights.trained, **weights.kept}.items() if _RUNS not in k}
     groups: dict[tuple[Filled, ...], list[str]] = {}
     for layer in layers:
         start = f"{layer.name}."

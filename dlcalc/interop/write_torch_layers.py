@@ -9,14 +9,18 @@ from __future__ import annotations
 from typing import Any
 
 from dlcalc.errors import LayerError
-from dlcalc.interop.write_torch_spelling import Speller, Spelling, module, ranked
+from dlcalc.interop.write_torch_blocks import attention, block, recurrent
+from dlcalc.interop.write_torch_spelling import Speller, Spelling, made, module, ranked
 from dlcalc.interop.write_torch_windows import (
     adaptive,
     conv,
     convtranspose,
     crop,
+    local,
     pad,
     pool,
+    stochasticpool,
+    subsample,
     upsample,
 )
 from dlcalc.layers.convention import TORCH
@@ -59,77 +63,9 @@ def _token(layer: Any, shape: Shape, output: Shape) -> Spelling:
     return Spelling(f"nn.Parameter(torch.zeros({layer.count}, {shape.sizes[1]}))", call)
 
 
-def _recurrent(cls: str) -> Speller:
-    def recurrent(layer: Any, shape: Shape, output: Shape) -> Spelling:
-        word = layer.words[0]
-        if layer.biases == 1:
-            raise LayerError(f"the {word} of torch has two biases for each gate, or none")
-        if getattr(layer, "reset_after", None) is False:
-            raise LayerError("the gru of torch resets behind the product: reset_after=yes")
-        if getattr(layer, "act", "tanh") != "tanh":
-            raise LayerError(f"torch has no rnn with act={layer.act}")
-        made = module(
-            cls,
-            shape.sizes[1],
-            layer.out,
-            num_layers=(layer.layers, 1),
-            bias=(layer.bias, True),
-            batch_first=(True, False),
-            dropout=(layer.dropout, 0.0),
-            bidirectional=(layer.bidirectional, False),
-            proj_size=(getattr(layer, "proj", None) or 0, 0),
-        )
-        return Spelling(made, "self.{name}({x})[0]")
-
-    return recurrent
-
-
-_MASK = "nn.Transformer.generate_square_subsequent_mask({x}.size(1), device={x}.device)"
-
-
-def _heads(layer: Any, shape: Shape) -> Any:
-    """The attention of a layer, if it is one that torch has."""
-    heads = layer.attention(shape)
-    if heads.kv != heads.heads or heads.heads * heads.dim != heads.features:
-        raise LayerError("the attention of torch has keys for every head, of features/heads")
-    if heads.qkv_bias != heads.bias:
-        raise LayerError("the attention of torch has a bias in every part, or in none")
-    return heads
-
-
-def _attention(layer: Any, shape: Shape, output: Shape) -> Spelling:
-    heads = _heads(layer, shape)
-    mask = f"attn_mask={_MASK}, is_causal=True, " if heads.causal else ""
-    made = module(
-        "MultiheadAttention",
-        heads.features,
-        heads.heads,
-        bias=(heads.bias, True),
-        batch_first=(True, False),
-    )
-    return Spelling(made, f"self.{{name}}({{x}}, {{x}}, {{x}}, {mask}need_weights=False)[0]")
-
-
-def _block(layer: Any, shape: Shape, output: Shape) -> Spelling:
-    """A block with its norms first, as dlcalc computes it."""
-    heads, word = _heads(layer, shape), layer.words[0]
-    for name in ("gated", "rms", "experts", "memory"):
-        if getattr(layer, name, None):
-            raise LayerError(f"with {name} it has no spelling in torch yet")
-    made = module(
-        "TransformerEncoderLayer",
-        heads.features,
-        heads.heads,
-        dim_feedforward=(4 * heads.features if layer.ff is None else layer.ff, None),
-        dropout=(0.0, None),
-        activation=("gelu", None),
-        batch_first=(True, False),
-        norm_first=(True, False),
-        bias=(heads.bias, True),
-    )
-    if word == "encoder":
-        return Spelling(made)
-    return Spelling(made, f"self.{{name}}({{x}}, src_mask={_MASK}, is_causal=True)")
+def _segment(layer: Any, shape: Shape, output: Shape) -> Spelling:
+    call = "{x} + self.{name}({segments})"
+    return Spelling(module("Embedding", layer.kinds, shape.sizes[1]), call)
 
 
 # Normalisation.
@@ -220,23 +156,28 @@ SPELLINGS: dict[str, Speller] = {
     "maxpool": pool("MaxPool"),
     "avgpool": pool("AvgPool"),
     "lppool": pool("LPPool"),
+    "stochasticpool": stochasticpool,
+    "subsample": subsample,
+    "local": local,
     "adaptiveavgpool": adaptive("AdaptiveAvgPool"),
     "adaptivemaxpool": adaptive("AdaptiveMaxPool"),
     "globalavgpool": adaptive("AdaptiveAvgPool"),
     "globalmaxpool": adaptive("AdaptiveMaxPool"),
     "dense": _dense,
+    "rbf": lambda layer, shape, _: Spelling(made("RadialBasis", shape.sizes[0], layer.out)),
     "flatten": _call("torch.flatten({x}, 1)"),
     "embedding": lambda layer, *_: Spelling(module("Embedding", layer.vocabulary, layer.features)),
     "position": _position,
     "token": _token,
+    "segment": _segment,
     "first": _call("{x}[:, 0]"),
     "last": _call("{x}[:, -1]"),
-    "rnn": _recurrent("RNN"),
-    "lstm": _recurrent("LSTM"),
-    "gru": _recurrent("GRU"),
-    "attention": _attention,
-    "encoder": _block,
-    "decoder": _block,
+    "rnn": recurrent("RNN"),
+    "lstm": recurrent("LSTM"),
+    "gru": recurrent("GRU"),
+    "attention": attention,
+    "encoder": block,
+    "decoder": block,
     "bn": _tracked("BatchNorm", True, True),
     "instancenorm": _tracked("InstanceNorm", False, False),
     "gn": _gn,

@@ -14,17 +14,36 @@ from typing import NamedTuple
 from dlcalc.interop.source_lines import fitted
 from dlcalc.interop.targets import Scale, Weights
 
+#: What numbers the experts of each mixture, the outermost first.
+NUMBERS = "ijklmn"
 #: What this part of the source uses.
 NAMES = frozenset(("math", "np", "load_weights", "prepare", "in_units", "SIZES"))
 _RUNS = "num_batches_tracked"
 
 
 class Held(NamedTuple):
-    """A layer with tensors: its name in dlcalc, its attribute, the call that makes its module."""
+    """A layer with tensors: its name in dlcalc, its attribute, the call that makes its module.
+
+    ``experts`` are how many there are in each mixture around it; in the attribute their
+    numbers are {i}, {j} and so on.
+    """
 
     name: str
     attribute: str
     module: str
+    experts: tuple[int, ...] = ()
+
+
+class Tied(NamedTuple):
+    """A tensor of the module that is another's: its name there, and whose in dlcalc.
+
+    ``experts`` as above; of them the other tensor has the first ``stacked``.
+    """
+
+    tensor: str
+    owner: str
+    experts: tuple[int, ...] = ()
+    stacked: int = 0
 
 
 class Parts(NamedTuple):
@@ -53,9 +72,9 @@ MODULES = {
 
 
 def loading(
-    class_name: str, weights: Weights, layers: Sequence[Held], ties: Mapping[str, str]
+    class_name: str, weights: Weights, layers: Sequence[Held], ties: Sequence[Tied]
 ) -> list[str]:
-    """The lines of the function. ``ties``: an attribute that shares a weight, whose that is."""
+    """The lines of the function. ``ties``: what shares a weight, and whose that is."""
     lines = [*_scales(weights)]
     if weights.flat:
         lines += ["#: The tensors of the file, which stand one behind the other in it."]
@@ -136,7 +155,7 @@ def _reading(weights: Weights) -> Iterator[str]:
         yield "    found |= kept"
 
 
-def _renaming(weights: Weights, layers: Sequence[Held], ties: Mapping[str, str]) -> Iterator[str]:
+def _renaming(weights: Weights, layers: Sequence[Held], ties: Sequence[Tied]) -> Iterator[str]:
     """From dlcalc's names to those of the module, which takes all of them or none."""
     tensors = [*weights.trained, *weights.kept]
     for name in weights.kept:
@@ -157,9 +176,44 @@ def _renaming(weights: Weights, layers: Sequence[Held], ties: Mapping[str, str])
     yield f"    model.load_state_dict({'state' if renamed or nested else 'found'})"
 
 
-def _shared(ties: Mapping[str, str]) -> Iterator[str]:
-    for attribute, owner in ties.items():
-        yield f'    state["{attribute}.weight"] = found["{owner}.weight"]'
+def _shared(ties: Sequence[Tied]) -> Iterator[str]:
+    for tensor, owner, experts, stacked in ties:
+        target, loops, numbers = _numbered(tensor, experts)
+        index = f"[{', '.join(numbers[:stacked])}]" if numbers[:stacked] else ""
+        yield from loops
+        yield f'    {"    " * len(loops)}state[{target}] = found["{owner}"]{index}'
+
+
+def _numbered(path: str, experts: tuple[int, ...]) -> tuple[str, list[str], list[str]]:
+    """A path as a string of Python, the loops over its experts, and what numbers these.
+
+    A mixture of one expert has no axis in dlcalc, so nothing numbers it.
+    """
+    loops: list[str] = []
+    numbers: list[str] = []
+    for name, count in zip(NUMBERS, experts, strict=False):
+        if count == 1:
+            path = path.replace(f"{{{name}}}", "0")
+            continue
+        loops.append(f"    {'    ' * len(loops)}for {name} in range({count}):")
+        numbers.append(name)
+    return f'{"f" * bool(loops)}"{path}"', loops, numbers
+
+
+def _taken_apart(layer: Held, own: Sequence[str]) -> Iterator[str]:
+    """The tensors of experts, which dlcalc has stacked."""
+    for kind in own:
+        path = layer.attribute
+        if not layer.module.startswith("nn.Parameter("):
+            path += f".{kind}"
+        target, loops, numbers = _numbered(path, layer.experts)
+        if not loops:
+            yield from fitted(f'    state[{target}] = found.pop("{layer.name}.{kind}")')
+            continue
+        yield f'    stacked = found.pop("{layer.name}.{kind}")'
+        yield from loops
+        index = ", ".join(numbers)
+        yield from fitted(f"    {'    ' * len(loops)}state[{target}] = stacked[{index}]")
 
 
 def _other(layer: Held) -> str:
@@ -172,13 +226,18 @@ def _other(layer: Held) -> str:
 def _grouped(layers: Sequence[Held], tensors: Sequence[str]) -> Iterator[str]:
     """Layers whose tensors lie otherwise, those of a kind in one loop."""
     groups: dict[tuple[str, tuple[str, ...]], list[Held]] = {}
+    known = {layer.name for layer in layers}
     for layer in layers:
         own = tuple(
             name.removeprefix(f"{layer.name}.")
             for name in tensors
-            if name.startswith(f"{layer.name}.")
+            if name.startswith(f"{layer.name}.") and _owner(name, known) == layer.name
         )
-        if _other(layer) or any("." in name for name in own):
+        if layer.experts:
+            yield from _taken_apart(layer, own)
+        elif "MixtureOfExperts(" in layer.module and not layer.module.startswith("Mix"):
+            yield from _block(layer, own)
+        elif _other(layer) or any("." in name for name in own):
             groups.setdefault((_other(layer), own), []).append(layer)
     for (cls, own), alike in groups.items():
         if cls == "Parameter":
@@ -192,6 +251,27 @@ def _grouped(layers: Sequence[Held], tensors: Sequence[str]) -> Iterator[str]:
             yield '        own = layer.replace(".", "_")'
             target = "own"
         yield from _parts(MODULES[cls], own, target) if cls else _as_they_are(own, target)
+
+
+def _owner(tensor: str, names: set[str]) -> str:
+    """The layer that a tensor is of: the longest name that begins it."""
+    name = tensor.rpartition(".")[0]
+    while name and name not in names:
+        name = name.rpartition(".")[0]
+    return name
+
+
+def _block(layer: Held, own: Sequence[str]) -> Iterator[str]:
+    """A block with experts, whose perceptrons dlcalc has stacked, even if there is one."""
+    for kind in own:
+        name = f"{layer.name}.{kind}"
+        if not kind.startswith("ff."):
+            path = f"ff.{kind}" if kind.startswith("router.") else kind
+            yield f'    state["{layer.attribute}.{path}"] = found.pop("{name}")'
+            continue
+        yield f'    for i, tensor in enumerate(found.pop("{name}")):'
+        part = kind.removeprefix("ff.")
+        yield f'        state[f"{layer.attribute}.ff.experts.{{i}}.{part}"] = tensor'
 
 
 def _parts(parts: Parts, own: tuple[str, ...], target: str) -> Iterator[str]:

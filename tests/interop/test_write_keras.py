@@ -239,6 +239,40 @@ def test_heads_are_further_outputs(name: str) -> None:
     assert {tuple(output) for output in model.output_shape} == {(None, 1000)}
 
 
+#: Inputs that are less work than the usual ones, for nets that take them.
+SMALLER = {
+    "bert-base": "8",
+    "gpt2": "8",
+    "unet": "1x188x188",
+    **{
+        name: "3x64x64"
+        for name in names()
+        if name.startswith(("resnet", "densenet", "mobilenet", "vgg")) or name == "googlenet"
+    },
+}
+
+
+@pytest.mark.parametrize("name", [name for name in names() if name != "llama-7b"])
+def test_built_in_nets_train_a_step_in_keras(name: str) -> None:
+    """All but those above 200 million parameters, which stay on the meta device."""
+    keras = pytest.importorskip("keras")
+    exported = export(SMALLER.get(name, INPUTS.get(name, "")), name, to="keras")
+    keras.utils.set_random_seed(3)
+    model = built(exported.value)
+    assert model.count_params() <= 200_000_000
+    draw = np.random.default_rng(3)
+    sizes = (2, *model.input_shape[1:])
+    words = model.inputs[0].dtype == "int32"
+    x = draw.integers(0, 99, sizes) if words else draw.normal(size=sizes).astype("float32")
+    y = draw.normal(size=(2, *model.output_shape[1:])).astype("float32")
+    before = [np.array(weight) for weight in model.trainable_weights]
+    model.compile(optimizer=keras.optimizers.SGD(0.1), loss="mean_squared_error")
+    assert np.isfinite(model.train_on_batch(x, y))
+    for weight, old in zip(model.trainable_weights, before, strict=True):
+        new = np.array(weight)
+        assert np.isfinite(new).all() and (new != old).any(), weight.path
+
+
 def unnamed(model: Any, layers: Any) -> set[str]:
     """The layers that hold numbers and are not called as dlcalc calls their tensors."""
     tensors = [name.replace(".", "_") for name in tensors_of(layers)]
