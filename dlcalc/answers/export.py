@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Iterator
 from keyword import iskeyword
 from typing import TYPE_CHECKING, NamedTuple
@@ -91,7 +92,7 @@ def export(
     if output is not None:
         write_whole(output, lambda file: file.write(source.encode()))
     sizes = (start.sizes, steps[-1].output.sizes)
-    return Exported(Source(to, source, *sizes, parameters, train, weights), output)
+    return Exported(Source(to, source, *sizes, parameters, train, weights), output, asked.notes)
 
 
 def _refuse_other_sizes(net: Net, start: Shape, steps: tuple[Step, ...], rules: Convention) -> None:
@@ -131,6 +132,7 @@ class _Asked(NamedTuple):
     numbers: Numbers | None = None
     model: str = ""
     reading: str = ""
+    notes: tuple[str, ...] = ()
 
 
 def _asked(
@@ -152,7 +154,8 @@ def _asked(
                 mend="Leave it out, or write the net.",
             )
         found = model_net(model, to, target)
-        return _Asked(found, None, model.source, reading(found) if to == "net" else "")
+        told = reading(found) if to == "net" else ""
+        return _Asked(found, None, model.source, told, getattr(model, "notes", ()))
     if like not in (None, target.like):
         raise InputError(
             f"--to {to} is by the rules of {target.like}, not by those of {abridged(str(like))}",
@@ -161,6 +164,11 @@ def _asked(
     numbers = None if weights is None else _numbers(weights)
     if numbers is not None and numbers.net is not None and not words and file is None:
         start, net = numbers.net
+    elif numbers is not None and not words and file is None:
+        raise InputError(
+            f"{numbers.name} holds tensors by name, and no net",
+            mend="Give the net before it, as in 784 dense:10 --weights FILE.npz.",
+        )
     else:
         start, net = load(words, file=file)
     return _Asked((start, net, target.convention), numbers)
@@ -187,10 +195,11 @@ class Source(NamedTuple):
 class Exported(Result):
     """The source of a net. Its value is the text."""
 
-    def __init__(self, source: Source, path: str | None) -> None:
+    def __init__(self, source: Source, path: str | None, notes: tuple[str, ...] = ()) -> None:
         self.value: str = source.text
         self.source = source
         self.path = path
+        self.notes = list(notes)
 
     def blocks(self) -> list[Block]:
         """The source, or the file that it went to."""
@@ -243,11 +252,12 @@ def _refuse_options(to: str, target: Target, given: dict[str, bool]) -> None:
 
 def _refuse_name(class_name: str, writer: Writer) -> None:
     valid = class_name.isascii() and class_name.isidentifier() and len(class_name) <= 60
-    if not valid or iskeyword(class_name) or class_name in writer.NAMES:
+    own = class_name in writer.NAMES or hasattr(builtins, class_name)
+    if not valid or iskeyword(class_name) or own:
         raise InputError(
             f"{abridged(class_name) or 'an empty word'} cannot be the name of a class here",
             mend="Letters, digits and _, at most 60, no digit first, such as LeNet5; "
-            "no keyword, and no name that the source itself uses.",
+            "no keyword, and no name that Python or the source itself uses.",
         )
 
 

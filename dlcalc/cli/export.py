@@ -21,10 +21,11 @@ from dlcalc.result import Result
     "dlcalc export resnet50 -o resnet50.py",
     "dlcalc export lenet5 --train -o lenet5.py",
     "dlcalc export --weights moons.npz -o moons.py",
+    "dlcalc export model.json --to net",
     "dlcalc export unet --to net",
     asserts=False,
 )
-@click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[INPUT] NET...")
+@click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[[INPUT] NET]...")
 @click.option("-f", "--file", metavar="FILE", help="Read the net from a file.")
 @click.option(
     "--to",
@@ -43,7 +44,14 @@ def export(words: tuple[str, ...], **settings: Any) -> Result:
 
     INPUT is CxHxW in whole numbers; a built-in net brings its usual input. The layers
     are named as dlcalc params names them, with _ for the point, and each line has its
-    shape. A layer that has no spelling there is refused. --to net writes the net one
-    layer a line, in the short form that dlcalc reads.
+    shape. What PyTorch has no module for is a class in the head of the source. NET may
+    be a model file, if it is a net of the notation. --to net writes the net one layer a
+    line, in the short form that dlcalc reads.
+
+    --train adds a loop with a loss that suits the output, for python FILE and for
+    torchrun --nproc-per-node 2 FILE. --weights adds a function that loads a file's
+    numbers: arrays by the names of dlcalc params, or a net that train-toy --save has
+    trained, which then may be left out; with them the class computes what dlcalc
+    forward --weights computes.
     """
     return answer_export(*words, **settings)

@@ -18,7 +18,9 @@ _LAST = {
     *("attention", "encoder", "decoder", "moe", "ln", "rmsnorm", "rbf"),
 }
 #: What leaves values where they are.
-_STAYING = {"dropout", "identity"}
+_STAYING = {"dropout", "identity", "aux"}
+#: Losses by the number of a class.
+_CLASSES = ("cross_entropy", "log_probabilities", "probabilities", "distances")
 #: Losses of train-toy for numbers; the others are of classes.
 _NUMBERS = {"mse", "mae", "huber", "quantile"}
 #: What the number behind a loss is if none is written.
@@ -32,8 +34,9 @@ class Objective(NamedTuple):
 
     ``loss`` is one of
 
-    - ``cross_entropy`` of logits, ``log_probabilities`` or ``probabilities`` (what the net
-      ends in), by the number of the right class along ``axis``, the batch being axis 0;
+    - ``cross_entropy`` of logits, ``log_probabilities``, ``probabilities`` or ``distances``
+      to prototypes (what the net ends in), by the number of the right class along ``axis``,
+      the batch being axis 0;
     - ``binary_cross_entropy`` of logits, or ``binary_probabilities``, by 0 and 1;
     - ``mse``, ``mae``, ``huber`` and ``quantile`` by numbers, the last two with a ``number``.
 
@@ -52,7 +55,7 @@ class Objective(NamedTuple):
     @property
     def by_class(self) -> bool:
         """Whether a target is the number of a class."""
-        return self.loss in ("cross_entropy", "log_probabilities", "probabilities")
+        return self.loss in _CLASSES
 
 
 def objective(start: Shape, steps: tuple[Step, ...], trained: str = "") -> Objective:
@@ -71,7 +74,7 @@ def objective(start: Shape, steps: tuple[Step, ...], trained: str = "") -> Objec
     classes = sizes[axis - 1 if axis > 0 else axis]
     loss, number = _loss(trained, _ending(steps), classes)
     targets = sizes
-    if loss in ("cross_entropy", "log_probabilities", "probabilities"):
+    if loss in _CLASSES:
         place = axis - 1 if axis > 0 else len(sizes) - 1
         targets = (*sizes[:place], *sizes[place + 1 :])
     room = _ROOM // max(1, prod(inputs) + prod(targets))
@@ -91,7 +94,7 @@ def _loss(trained: str, ending: str, classes: int) -> tuple[str, float | None]:
     if name == "binary_cross_entropy":
         return name, None
     endings = {"softmax": "probabilities", "log_softmax": "log_probabilities"}
-    endings["sigmoid"] = "binary_probabilities"
+    endings |= {"sigmoid": "binary_probabilities", "rbf": "distances"}
     return endings.get(ending, "cross_entropy"), None
 
 
@@ -112,10 +115,10 @@ def _axis(steps: tuple[Step, ...], sizes: tuple[int, ...]) -> int:
             return 1
         if word in ("reshape", "permute"):
             break
-        if step.branches:
-            return _axis(step.branches[0], sizes)
         if word in _LAST:
             return -1
+        if step.branches and not layer.auxiliary:
+            return _axis(step.branches[0], sizes)
         if layer.spatial:
             return 1
     # Nothing says what the axes are: two are a sequence, more are channels first.

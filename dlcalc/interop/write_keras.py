@@ -92,12 +92,16 @@ class _Writer:
             outputs = "outputs"
         body.append(f'    return keras.Model({given}, {outputs}, name="{name}")')
         if self.wanted.weights is not None:
-            body += ["", "", *loading(self.wanted.weights, self.held)]
+            body += ["", "", *loading(self.wanted.weights, self.held, heads=bool(self.heads))]
         if self.wanted.train:
-            body += ["", "", *training(self.wanted, last_in=last, last_out=value.last)]
+            body += ["", "", *self._training(last, value.last)]
         parts = [*self._classes(), *self.functions, "\n".join(body)]
         text = "\n\n\n".join(part.rstrip("\n") for part in parts) + "\n"
         return f"{imports(text)}\n\n\n{text}"
+
+    def _training(self, last_in: bool, last_out: bool) -> list[str]:
+        heads = bool(self.heads)
+        return training(self.wanted, last_in=last_in, last_out=last_out, heads=heads)
 
     def _said(self, start: Shape, last: bool) -> list[str]:
         """The docstring: the sizes, the order of the axes, and the heads."""

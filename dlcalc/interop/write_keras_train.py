@@ -14,6 +14,7 @@ from dlcalc.errors import NotationError
 from dlcalc.interop.objective import Objective, objective
 from dlcalc.interop.source_lines import fitted
 from dlcalc.interop.write_keras_spelling import stored
+from dlcalc.interop.write_torch_train import refuse_other_heads
 
 if TYPE_CHECKING:
     from dlcalc.interop.targets import Wanted
@@ -65,10 +66,7 @@ def train(
     if devices > 1:
         count -= count % size  # every device gets as many
     inputs, targets = (part[PROCESS::PROCESSES][:count] for part in examples)
-    model.compile(optimizer=keras.optimizers.AdamW(lr), loss=LOSS)
-    verbose = 2 if PROCESS == 0 else 0
-    history = model.fit(inputs, targets, batch_size=size, epochs=epochs, verbose=verbose)
-    if PROCESS == 0:
+{fit}    if PROCESS == 0:
         # To save, Keras makes variables: of this process alone, the others make none.
         shared = keras.distribution.distribution()
         keras.distribution.set_distribution(None)
@@ -76,6 +74,25 @@ def train(
         keras.distribution.set_distribution(shared)
     return history.history["loss"][-1]
 '''
+_ONE = """\
+    model.compile(optimizer=keras.optimizers.AdamW(lr), loss=LOSS)
+    verbose = 2 if PROCESS == 0 else 0
+    history = model.fit(inputs, targets, batch_size=size, epochs=epochs, verbose=verbose)
+"""
+#: The weight is that of the paper: Szegedy et al., "Going Deeper with Convolutions", 2015.
+_HEADS = """\
+    each = len(model.outputs)  # the net's own, and those of its heads
+    shares = [1.0, *[0.3] * (each - 1)]
+    optimizer = keras.optimizers.AdamW(lr)
+    model.compile(optimizer=optimizer, loss=[LOSS] * each, loss_weights=shares)
+    history = model.fit(
+        inputs,
+        [targets] * each,
+        batch_size=size,
+        epochs=epochs,
+        verbose=2 if PROCESS == 0 else 0,
+    )
+"""
 _CLASSES = "keras.losses.SparseCategoricalCrossentropy("
 #: The loss of each kind, what it is by, and what it says.
 _LOSSES = {
@@ -100,32 +117,44 @@ _LOSSES = {
     "mae": ("keras.losses.MeanAbsoluteError()", "Mean absolute error"),
     "huber": ("keras.losses.Huber(delta={number})", "Huber's loss"),
 }
-_QUANTILE = '''\
-@keras.saving.register_keras_serializable(package="{package}")
-def LOSS(targets, outputs):
-    """The loss of a quantile."""
-    weights = ops.where(targets > outputs, {number}, {number} - 1)
-    return ops.mean(weights * (targets - outputs), axis=-1)
-'''
+#: Losses that Keras has not.
+_OWN = {
+    "quantile": (
+        "The loss of a quantile",
+        (
+            "weights = ops.where(targets > outputs, {number}, {number} - 1)",
+            "return ops.mean(weights * (targets - outputs), axis=-1)",
+        ),
+    ),
+    "distances": (
+        "Cross-entropy of distances, the least best, by the numbers of the classes",
+        (
+            "of = keras.losses.sparse_categorical_crossentropy",
+            "return of(targets, -outputs, from_logits=True, axis={axis})",
+        ),
+    ),
+}
 
 
-def training(wanted: Wanted, *, last_in: bool, last_out: bool) -> list[str]:
+def training(wanted: Wanted, *, last_in: bool, last_out: bool, heads: bool) -> list[str]:
     """The lines below the model: examples, loss, loop, and what runs as a script.
 
     ``last_in`` and ``last_out`` are whether its input and its output have the channels
-    last. Raises `NotationError` for a net whose input is words here and decimals there,
-    and for one that has another input.
+    last, ``heads`` whether it has auxiliary ones. Raises `NotationError` for a net whose
+    input is words here and decimals there, and for one that has another input.
     """
     _refuse_memory(wanted.steps)
     trained = wanted.weights.loss if wanted.weights else ""
     aim = objective(wanted.start, wanted.steps, trained)
+    refuse_other_heads(wanted.steps, aim, trained)
     place = _place(aim, len(wanted.steps[-1].output.sizes), last_out)
     lines = [*_examples(wanted, aim, place, last_in, last_out), "", ""]
     lines += [*_loss(wanted, aim, place), "", ""]
-    lines += _LOOP.replace("{file}", wanted.class_name.lower()).splitlines()
+    loop = _LOOP.replace("{file}", wanted.class_name.lower())
+    lines += loop.replace("{fit}", _HEADS if heads else _ONE).splitlines()
     lines += ["", "", 'if __name__ == "__main__":', "    available = distribute()"]
     lines += ["    keras.utils.set_random_seed(0)  # the same model in each process"]
-    lines += ["    net = build_model()"]
+    lines += [f"    net = build_model({'heads=True' if heads else ''})"]
     if wanted.weights is not None:
         lines += ["    load_weights(net)"]
     return [*lines, "    train(net, random_examples(), available)"]
@@ -181,12 +210,17 @@ def _sizes(sizes: tuple[object, ...]) -> str:
 
 def _loss(wanted: Wanted, aim: Objective, place: int) -> Iterator[str]:
     """The loss, which reads the classes on the last axis if nothing else is said."""
-    if aim.loss == "quantile":
-        text = _QUANTILE.replace("{package}", wanted.class_name)
-        yield from text.replace("{number}", str(aim.number)).splitlines()
+    last = place == len(wanted.steps[-1].output.sizes) - 1
+    if aim.loss in _OWN:
+        says, lines = _OWN[aim.loss]
+        yield f'@keras.saving.register_keras_serializable(package="{wanted.class_name}")'
+        yield "def loss_of(targets, outputs):"
+        yield f'    """{says}."""'
+        for line in lines:
+            yield f"    {line.format(number=aim.number, axis=-1 if last else place + 1)}"
+        yield from ("", "", "LOSS = loss_of")
         return
     call, says = _LOSSES[aim.loss]
-    last = place == len(wanted.steps[-1].output.sizes) - 1
     axis = "" if last else f", axis={place + 1}"
     yield f"#: {says}{', by the numbers of the classes' if aim.by_class else ''}."
     yield from fitted(f"LOSS = {call.format(axis=axis, number=aim.number)}")

@@ -33,6 +33,16 @@ class Filled(NamedTuple):
 
 
 _RUNS = "num_batches_tracked"
+_ALL = """\
+    for layer, arrays in state.items():
+        model.get_layer(layer).set_weights(arrays)
+"""
+_WITHOUT_HEADS = """\
+    built = {layer.name for layer in model.layers}
+    for layer, arrays in state.items():
+        if layer in built:  # a model may be without its heads
+            model.get_layer(layer).set_weights(arrays)
+"""
 _GATES = '''\
 def by_update(rows: np.ndarray) -> np.ndarray:
     """The gates of a GRU as Keras has them: update before reset."""
@@ -41,9 +51,9 @@ def by_update(rows: np.ndarray) -> np.ndarray:
 '''
 
 
-def loading(weights: Weights, layers: Sequence[Held]) -> list[str]:
-    """The lines of the function."""
-    body = list(_filling(weights, layers))
+def loading(weights: Weights, layers: Sequence[Held], *, heads: bool) -> list[str]:
+    """The lines of the function; ``heads`` is whether a model may lack some of the layers."""
+    body = [*_filling(weights, layers), *(_WITHOUT_HEADS if heads else _ALL).splitlines()]
     lines = [*_scales(weights)]
     if weights.flat:
         lines += ["#: The tensors of the file, which stand one behind the other in it."]
@@ -138,8 +148,6 @@ def _filling(weights: Weights, layers: Sequence[Held]) -> Iterator[str]:
             yield from fitted(f"        state[{key}] = [{', '.join(arrays)}]")
     yield "    if found:"
     yield '        raise ValueError(f"the model has no tensor {next(iter(found))}")'
-    yield "    for layer, arrays in state.items():"
-    yield "        model.get_layer(layer).set_weights(arrays)"
 
 
 def _take(tensor: str) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from dlcalc.errors import InputError
 from dlcalc.interop.source_lines import input_comment
 from dlcalc.interop.write_torch_body import Body
 from dlcalc.interop.write_torch_classes import CLASSES, classes_in
@@ -29,14 +28,11 @@ def write(wanted: Wanted) -> str:
     start, steps, class_name, about, *_ = wanted
     writer = Body(class_name)
     writer.through(steps)
-    inputs = writer.inputs
-    if wanted.train and inputs.memories:
-        raise InputError("--train writes examples of one input, but a decoder here has a memory")
     lines = writer.lines(class_name, about, start, input_comment(start, steps))
     if wanted.weights is not None:
         lines += ["", "", *loading(class_name, wanted.weights, writer.held, writer.tied)]
     if wanted.train:
-        lines += ["", "", *training(wanted)]
+        lines += ["", "", *training(wanted, writer.inputs.named())]
     experts = [line for own in writer.experts for line in (*own, "", "")]
     head = [*classes_in([*experts, *lines]), *experts]
     return "\n".join([*_imports(wanted, [*head, *lines]), "", "", *head, *lines]) + "\n"

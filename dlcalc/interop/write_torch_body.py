@@ -82,7 +82,7 @@ class Body:
             ]
         lines += ["    def __init__(self) -> None:", "        super().__init__()", *self.made, ""]
         kind = "Tensor | tuple[Tensor, ...]" if self.heads else "Tensor"
-        lines += fitted(f"    def forward(self, x: Tensor{self.inputs.signature()}) -> {kind}:")
+        lines += self.inputs.signature(kind)
         lines += [f"{_INDENT}{line}" for line in (f"# {comment}", *self.inputs.comments(start))]
         lines += self.run
         if self.heads:
@@ -98,11 +98,12 @@ class Body:
         self, steps: tuple[Step, ...], prefix: str, x: str, target: str, ordinals: Counter[str]
     ) -> str:
         """Write layers one after the other; the variable that holds what comes out."""
+        branched = {"aux": self._aux, "moe": self._moe}
         for step in steps:
             kind = step.node.layer.words[0]
             ordinals[kind] += 1
             name = step.node.name or f"{prefix}{kind}{ordinals[kind]}"
-            write = getattr(self, f"_{kind}", self._merged) if step.branches else self._layer
+            write = branched.get(kind, self._merged) if step.branches else self._layer
             try:
                 x = write(step, name, x, target)
             except LayerError as error:
@@ -170,7 +171,7 @@ class Body:
         """Let a layer share another's weight; in an expert it may be one from outside."""
         other, sizes = step.node.layer.ties(step.input, TORCH)["weight"]
         if owner is None:
-            self.borrowed.append(_Borrowed(f"{own}.weight", name, other, sizes))
+            self.borrowed.append(_Borrowed(own, name, other, sizes))
             return
         self.made.append(f"{_INDENT}self.{own}.weight = {owner.expression}")
         self.tied.append(self._tied(f"{self.path}{own}.weight", owner, self.counts))
@@ -253,11 +254,10 @@ class Body:
                 f"an expert can share the weight of {borrowed.other} only as it stands, "
                 "from right outside the mixture"
             )
-        self.made += [
-            f"{_INDENT}for expert in self.{own}.experts:",
-            f"{_INDENT}    expert.{borrowed.attribute} = {owner.expression}",
-        ]
-        self.tied.append(self._tied(f"{path}{borrowed.attribute}", owner, counts))
+        layer = f'expert.get_submodule("{borrowed.attribute}")'
+        self.made.append(f"{_INDENT}for expert in self.{own}.experts:")
+        self.made.append(f"{_INDENT}    {layer}.weight = {owner.expression}")
+        self.tied.append(self._tied(f"{path}{borrowed.attribute}.weight", owner, counts))
 
     def _assign(self, target: str, call: str, output: Shape) -> None:
         shown = _token(output) if self.counts else output

@@ -110,9 +110,9 @@ class ResetBeforeGRU(Recurrent):
         self, sums: Tensor, state: tuple[Tensor, Tensor], own: dict[str, nn.Parameter]
     ) -> tuple[Tensor, Tensor]:
         h, kept = state
-        sizes = (2 * self.hidden, self.hidden)
-        from_input, candidate = sums.split(sizes, dim=-1)
-        of_gates, of_candidate = own["weight_hh"].split(sizes)
+        sizes = [2 * self.hidden, self.hidden]
+        from_input, candidate = torch.split(sums, sizes, dim=-1)
+        of_gates, of_candidate = torch.split(own["weight_hh"], sizes)
         r, z = torch.sigmoid(from_input + h @ of_gates.T).chunk(2, dim=-1)
         n = torch.tanh(candidate + (r * h) @ of_candidate.T)
         return n + z * (h - n), kept

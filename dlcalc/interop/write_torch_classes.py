@@ -54,7 +54,7 @@ class LocallyConnected{rank}d(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         # batch, channels, positions, kernel
-        for axis, (size, step) in enumerate(zip(self.kernel, self.stride), start=2):
+        for axis, (size, step) in enumerate(zip(self.kernel, self.stride, strict=True), 2):
             x = x.unfold(axis, size, step)
         y = torch.einsum("{einsum}", x, self.weight)
         return y if self.bias is None else y + self.bias
@@ -68,8 +68,8 @@ class UnevenAvgPool{rank}d(nn.Module):
 
     def __init__(
         self,
-        kernel: tuple[int, ...],
-        stride: tuple[int, ...],
+        kernel: {sides},
+        stride: {sides},
         ends: tuple[int, ...],
         ceil_mode: bool = False,
     ) -> None:
@@ -79,8 +79,9 @@ class UnevenAvgPool{rank}d(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         # The mean of ones is the share of a window that is no padding.
-        inside = self.pool(F.pad(torch.ones_like(x), self.ends))
-        return self.pool(F.pad(x, self.ends)) / inside
+        shares: Tensor = self.pool(F.pad(torch.ones_like(x), self.ends))
+        means: Tensor = self.pool(F.pad(x, self.ends))
+        return means / shares
 ''',
     "StochasticPool": '''\
 class StochasticPool{rank}d(nn.Module):
@@ -100,7 +101,7 @@ class StochasticPool{rank}d(nn.Module):
         if (x < 0).any():
             raise ValueError("probabilities are not below 0: put relu before it")
         x = F.pad(x, self.ends)
-        for axis, (size, step) in enumerate(zip(self.kernel, self.stride), start=2):
+        for axis, (size, step) in enumerate(zip(self.kernel, self.stride, strict=True), 2):
             x = x.unfold(axis, size, step)
         x = x.flatten(-{rank})
         total = x.sum(-1, keepdim=True)
@@ -175,7 +176,8 @@ class Attention(nn.Module):
             key = key.repeat_interleave(shared, dim=1)
             value = value.repeat_interleave(shared, dim=1)
         mixed = F.scaled_dot_product_attention(query, key, value, is_causal=self.causal)
-        return self.output(mixed.transpose(1, 2).flatten(2))
+        y: Tensor = self.output(mixed.transpose(1, 2).flatten(2))
+        return y
 ''',
     "Perceptron": '''\
 class Perceptron(nn.Module):
@@ -187,7 +189,8 @@ class Perceptron(nn.Module):
         self.down = nn.Linear(width, features, bias=bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.down(F.gelu(self.up(x)))
+        y: Tensor = self.down(F.gelu(self.up(x)))
+        return y
 ''',
     "GatedPerceptron": '''\
 class GatedPerceptron(nn.Module):
@@ -200,7 +203,8 @@ class GatedPerceptron(nn.Module):
         self.gate = nn.Linear(features, width, bias=bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.down(F.silu(self.gate(x)) * self.up(x))
+        y: Tensor = self.down(F.silu(self.gate(x)) * self.up(x))
+        return y
 ''',
     "MixtureOfExperts": '''\
 class MixtureOfExperts(nn.Module):
@@ -244,7 +248,8 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = x + self.attention(self.norm1(x))
-        return x + self.ff(self.norm2(x))
+        x = x + self.ff(self.norm2(x))
+        return x
 ''',
     "MemoryBlock": '''\
 class MemoryBlock(nn.Module):
@@ -266,14 +271,16 @@ class MemoryBlock(nn.Module):
     def forward(self, x: Tensor, memory: Tensor) -> Tensor:
         x = x + self.attention(self.norm1(x))
         x = x + self.cross(self.norm2(x), memory)
-        return x + self.ff(self.norm3(x))
+        x = x + self.ff(self.norm3(x))
+        return x
 ''',
 }
 
 
 def _ranked(name: str, rank: str) -> str:
     text = _SPATIAL[name].replace("{rank}", rank).replace("{ones}", ", 1" * int(rank))
-    return text.replace("{einsum}", _EINSUMS[rank])
+    sides = f"tuple[{', '.join(['int'] * int(rank))}]"
+    return text.replace("{einsum}", _EINSUMS[rank]).replace("{sides}", sides)
 
 
 #: The source of each class, those that others use first.

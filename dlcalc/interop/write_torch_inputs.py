@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from dlcalc.interop.source_lines import WIDTH
 from dlcalc.layers.shape import Shape
 
 
@@ -26,15 +27,24 @@ class Inputs:
             self.segments.append(time)
         return f"segments{_number(self.segments.index(time))}"
 
-    def signature(self) -> str:
-        """The parameters of ``forward`` behind x."""
-        memories = (f", {self.memory(shape)}: Tensor" for shape in self.memories)
-        segments = (f", {self.segment(time)}: Tensor | None = None" for time in self.segments)
-        return "".join([*memories, *segments])
+    def named(self) -> dict[str, Shape]:
+        """The memories by their names."""
+        return {self.memory(shape): shape for shape in self.memories}
+
+    def signature(self, kind: str) -> list[str]:
+        """The head of ``forward``, which gives a value of that type."""
+        memories = (f"{name}: Tensor" for name in self.named())
+        segments = (f"{self.segment(time)}: Tensor | None = None" for time in self.segments)
+        parameters = ["self", "x: Tensor", *memories, *segments]
+        line = f"    def forward({', '.join(parameters)}) -> {kind}:"
+        if len(line) <= WIDTH:
+            return [line]
+        parted = (f"        {parameter}," for parameter in parameters)
+        return ["    def forward(", *parted, f"    ) -> {kind}:"]
 
     def comments(self, start: Shape) -> list[str]:
         """What they are, beside an input x of these sizes."""
-        lines = [f"# {self.memory(shape)}: the batch, then {shape}." for shape in self.memories]
+        lines = [f"# {name}: the batch, then {shape}." for name, shape in self.named().items()]
         for time in self.segments:
             name = self.segment(time)
             # A shorter sequence has as many fewer, unless others were put before it.

@@ -1,7 +1,8 @@
 """How each layer is spelt in PyTorch: the module that holds it, and the call in ``forward``.
 
-A layer without an entry in `SPELLINGS` is refused by name, and so is the use of one
-that PyTorch has no module for. Nothing is written that would compute something else.
+A layer without an entry in `SPELLINGS` is refused by name. What PyTorch has no module
+for is a class of the source's own, from `write_torch_classes`. Nothing is written that
+would compute something else.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from dlcalc.layers.shape import Shape
 
 
 def spell(layer: Any, shape: Shape, output: Shape) -> Spelling:
-    """The layer in PyTorch. Raises `LayerError` if that has no module for it.
+    """The layer in PyTorch. Raises `LayerError` if it cannot be written.
 
     >>> from dlcalc.layers.dense import Dense
     >>> spell(Dense(out=10), Shape((84,)), Shape((10,))).module
@@ -36,7 +37,7 @@ def spell(layer: Any, shape: Shape, output: Shape) -> Spelling:
     """
     word = layer.words[0]
     if word not in SPELLINGS:
-        raise LayerError("it has no spelling in torch yet")
+        raise LayerError("it has no spelling in torch")
     if (layer.spatial and shape.bare) or shape.kind == "side":
         raise LayerError(
             f"{word} needs the channels to be exported, but its input is one side without them",

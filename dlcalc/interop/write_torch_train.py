@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
+from dlcalc.errors import NotationError
 from dlcalc.interop.objective import Objective, objective
 from dlcalc.interop.source_lines import fitted
 
 if TYPE_CHECKING:
     from dlcalc.interop.targets import Wanted
     from dlcalc.layers.base import Layer
+    from dlcalc.layers.shape import Shape
     from dlcalc.nets.trace import Step
 
 #: What this part of the source uses.
@@ -66,8 +68,7 @@ _TAIL = """\
         total = torch.zeros(2, device=device)
         for inputs, targets in loader:
             optimizer.zero_grad()
-            loss = loss_of(parallel(inputs.to(device)), targets.to(device))
-            loss.backward()
+{loss}            loss.backward()
             optimizer.step()
             total[0] += loss.detach() * len(inputs)
             total[1] += len(inputs)
@@ -78,9 +79,22 @@ _TAIL = """\
             print(f"epoch {epoch + 1}: loss {mean:.4f}")
             torch.save(model.state_dict(), checkpoint)
     if launched:
+        distributed.barrier()  # until the model is kept
         distributed.destroy_process_group()
     return mean
 """
+_LOSS = """\
+            loss = loss_of(parallel(inputs.to(device)), targets.to(device))
+"""
+#: The weight is that of the paper: Szegedy et al., "Going Deeper with Convolutions", 2015.
+_HEADS = """\
+            outputs, *heads = parallel(inputs.to(device))
+            loss = loss_of(outputs, targets.to(device))
+            for head in heads:
+                loss = loss + 0.3 * loss_of(head, targets.to(device))
+"""
+#: Layers that draw at random in training.
+_DRAWING = ("dropout", "stochasticpool")
 #: The call of each loss, and what it says.
 _LOSSES = {
     "cross_entropy": ("F.cross_entropy({x}, targets)", "Cross-entropy of logits"),
@@ -89,6 +103,7 @@ _LOSSES = {
         "F.nll_loss({x}.clamp_min(1e-12).log(), targets)",
         "Cross-entropy of probabilities",
     ),
+    "distances": ("F.cross_entropy(-{x}, targets)", "Cross-entropy of distances, the least best,"),
     "binary_cross_entropy": (
         "F.binary_cross_entropy_with_logits(outputs, targets)",
         "Cross-entropy of logits by 0 and 1",
@@ -107,13 +122,17 @@ _LOSSES = {
 }
 
 
-def training(wanted: Wanted) -> list[str]:
+def training(wanted: Wanted, memories: Mapping[str, Shape]) -> list[str]:
     """The lines below the class: examples, loss, loop, and what runs as a script.
 
+    ``memories`` are further inputs of the net, by the names of its parameters.
     Raises `NotationError` for a net whose input is words here and decimals there.
     """
-    found = objective(wanted.start, wanted.steps, wanted.weights.loss if wanted.weights else "")
-    lines = [*_examples(wanted, found), "", "", *_loss(found), "", "", *_loop(wanted)]
+    trained = wanted.weights.loss if wanted.weights else ""
+    found = objective(wanted.start, wanted.steps, trained)
+    refuse_other_heads(wanted.steps, found, trained)
+    lines = [*_examples(wanted, found, memories), "", "", *_loss(found)]
+    lines += ["", "", *_loop(wanted, memories)]
     lines += ["", "", 'if __name__ == "__main__":']
     lines += ["    torch.manual_seed(0)  # the same model and examples in each process"]
     lines += [f"    model = {wanted.class_name}()"]
@@ -122,13 +141,30 @@ def training(wanted: Wanted) -> list[str]:
     return [*lines, "    train(model, random_examples())"]
 
 
-def _examples(wanted: Wanted, aim: Objective) -> Iterator[str]:
+def refuse_other_heads(steps: tuple[Step, ...], aim: Objective, trained: str) -> None:
+    """Refuse an auxiliary head that cannot be held against the targets of the net."""
+    for step in steps:
+        if step.node.layer.auxiliary:
+            (head,) = step.branches
+            if objective(step.input, head, trained)[:4] != aim[:4]:
+                raise NotationError(
+                    f"the head gives {head[-1].output}, which is not trained by the targets of "
+                    "the net: it must end as the net does",
+                    place=step.place,
+                )
+        for branch in step.branches:
+            refuse_other_heads(branch, aim, trained)
+
+
+def _examples(wanted: Wanted, aim: Objective, memories: Mapping[str, Shape]) -> Iterator[str]:
     """A set of random examples of the sizes of the net."""
     yield f"def random_examples(count: int = {aim.examples}) -> TensorDataset:"
     yield '    """Examples of the sizes of the net that teach nothing: put your own here."""'
     inputs = ", ".join(["count", *map(str, wanted.start.sizes)])
     drawn = f"torch.randint({aim.words}, ({inputs}))" if aim.words else f"torch.randn({inputs})"
     yield f"    inputs = {drawn}"
+    for name, shape in memories.items():
+        yield f"    {name} = torch.randn(count, {', '.join(map(str, shape.sizes))})"
     targets = ", ".join(["count", *map(str, aim.targets)])
     sizes = f"({targets}{'' if aim.targets else ','})"
     if aim.by_class:
@@ -137,7 +173,7 @@ def _examples(wanted: Wanted, aim: Objective) -> Iterator[str]:
         yield f"    targets = torch.randint(2, {sizes}).float()"
     else:
         yield f"    targets = torch.randn({targets})"
-    yield "    return TensorDataset(inputs, targets)"
+    yield f"    return TensorDataset({', '.join(['inputs', *memories, 'targets'])})"
 
 
 def _loss(aim: Objective) -> Iterator[str]:
@@ -145,22 +181,30 @@ def _loss(aim: Objective) -> Iterator[str]:
     call, says = _LOSSES[aim.loss]
     outputs = "outputs" if aim.axis == 1 else "outputs.movedim(-1, 1)"
     if aim.by_class:
-        shown = "x".join(["batch", *map(str, aim.targets)])
-        says += f" by the numbers of the classes, {shown}"
+        each = (
+            f"positions, {'x'.join(map(str, aim.targets))} of them" if aim.targets else "examples"
+        )
+        says += f" by the numbers of the classes of {each}"
     yield "def loss_of(outputs: Tensor, targets: Tensor) -> Tensor:"
     yield f'    """{says}."""'
     yield from fitted(f"    return {call.format(x=outputs, number=aim.number)}")
 
 
-def _loop(wanted: Wanted) -> list[str]:
+def _loop(wanted: Wanted, memories: Mapping[str, Shape]) -> list[str]:
     """The loop; what it says of norms and dropout only where the net has them."""
     found = list(_walk(wanted.steps))
     text = _HEAD.format(net=wanted.class_name, file=wanted.class_name.lower())
-    if any(layer.words[0] == "dropout" or getattr(layer, "dropout", 0) for layer in found):
+    if any(layer.words[0] in _DRAWING or getattr(layer, "dropout", 0) for layer in found):
         text += _DRAWS
     if any(layer.words[0] == "bn" for layer in found):
         text += _NORMS
-    return (text + _TAIL).splitlines()
+    loss = _HEADS if any(layer.auxiliary for layer in found) else _LOSS
+    text += _TAIL.replace("{loss}", loss)
+    if memories:
+        text = text.replace("for inputs, targets", f"for inputs, {', '.join(memories)}, targets")
+        given = ", ".join(f"{name}.to(device)" for name in ("inputs", *memories))
+        text = text.replace("parallel(inputs.to(device))", f"parallel({given})")
+    return text.splitlines()
 
 
 def _walk(steps: tuple[Step, ...]) -> Iterator[Layer]:

@@ -17,7 +17,12 @@ from dlcalc.interop.targets import Scale, Weights
 #: What numbers the experts of each mixture, the outermost first.
 NUMBERS = "ijklmn"
 #: What this part of the source uses.
-NAMES = frozenset(("math", "np", "load_weights", "prepare", "in_units", "SIZES"))
+NAMES = frozenset(
+    (
+        *("math", "np", "load_weights", "prepare", "in_units", "SIZES"),
+        *("INPUT_MEAN", "INPUT_DEVIATION", "TARGET_MEAN", "TARGET_DEVIATION"),
+    )
+)
 _RUNS = "num_batches_tracked"
 
 

@@ -133,6 +133,7 @@ def test_every_example_in_the_help_runs(run: Run, tmp_path: Path) -> None:
     (tmp_path / "steps.txt").write_text("--weights 2 --grad 0.5 --l2 1 --n 10\n")
     (tmp_path / "notes.md").write_text("```dlcalc\nshape 28 maxpool:2 == 14\n```\n")
     (tmp_path / "numbers.csv").write_text("1,2,4\n3,1,0\n")
+    run("train-toy", "moons", "--epochs", "1", "--save", tmp_path / "moons.npz")
     flowers = [f"{n % 9},{n % 4},{'ab'[n % 9 > 4]}" for n in range(50)]
     (tmp_path / "iris.csv").write_text("\n".join(["sepal,petal,species", *flowers]))
     models = Path(__file__).parents[1] / "data" / "models"

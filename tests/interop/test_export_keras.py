@@ -145,7 +145,9 @@ def test_columns_of_a_table_are_scaled_as_in_training(tmp_path: Path) -> None:
 NO_GRADIENT = "2x6x5 conv:3,k1 softmax dropout:0"
 
 
-@pytest.mark.parametrize("net", [kind[0] for kind in KINDS if kind[0] != NO_GRADIENT])
+@pytest.mark.parametrize(
+    "net", [net for net, *_ in KINDS if net != NO_GRADIENT and "moe" not in net]
+)
 def test_what_can_be_learnt_is_learnt(net: str, tmp_path: Path) -> None:
     source = export(net, train=True, to="keras").value
     assert max(map(len, source.splitlines())) <= 100
@@ -161,7 +163,7 @@ def test_what_can_be_learnt_is_learnt(net: str, tmp_path: Path) -> None:
             for axis in (-1, 1)
             if tuple(np.delete(outputs.shape, axis)) == drawn.shape and classes in (axis, -1)
         )
-        targets = outputs.argmax(axis)
+        targets = (-outputs if "rbf" in net else outputs).argmax(axis)
     elif set(np.unique(drawn)) == {0, 1}:
         targets = (outputs > np.median(outputs)).astype("float32")
     else:
@@ -198,6 +200,32 @@ def test_a_training_goes_on_with_its_own_loss(loss: str, tmp_path: Path) -> None
         targets = np.asarray(aim.encoded(held.targets, np.dtype(float)))
         found = model.evaluate(np.asarray(held.inputs), targets, verbose=0)
     assert found == pytest.approx(trained.final.loss, rel=1e-5)
+
+
+def test_heads_are_trained_too(tmp_path: Path) -> None:
+    net = "3x5x6 aux[globalavgpool flatten dense:4] conv:4,k3 globalavgpool flatten dense:4"
+    path = str(tmp_path / "tensors.npz")
+    draw = np.random.default_rng(4)
+    data = draw.normal(size=(2, 3, 5, 6))
+    np.savez(path, **forward(data, net, batch=True).extra.tensors)
+    source = export(net, weights=path, train=True, to="keras").value
+    pytest.importorskip("keras")
+    same_outputs(source, path, (net,), data)
+    made = space(source)
+    model = made["build_model"](heads=True)
+    made["load_weights"](model)
+    before = [np.array(weight) for weight in model.trainable_weights]
+    kept = str(tmp_path / "kept.keras")
+    made["train"](model, made["random_examples"](), epochs=1, checkpoint=kept)
+    changed = [
+        (np.array(w) != old).any() for w, old in zip(model.trainable_weights, before, strict=True)
+    ]
+    assert len(changed) == 6 and all(changed)
+
+
+def test_a_head_of_other_sizes_is_not_trained() -> None:
+    with pytest.raises(InputError, match="must end as the net does"):
+        export("3x5x6 aux[flatten dense:3] flatten dense:4", to="keras", train=True)
 
 
 def test_a_memory_is_refused_at_its_place() -> None:

@@ -80,7 +80,7 @@ def test_dense_layers_of_keras_are_the_same_in_torch(tmp_path: Path) -> None:
         ([{"Conv1D": {"filters": 3, "kernel_size": [2]}}], (6, 2), "channels stand last"),
         ([{"LSTM": {"units": 3}}], (6, 2), "make another layer of it than keras's"),
         ([{"Dense": {"units": 3, "activation": "softmax"}}], (6, 2), "channels stand last"),
-        ([{"RepeatVector": {"n": 3}}], (6,), "the notation has no such layer"),
+        ([{"RepeatVector": {"n": 3}}], (6,), "the notation has no layer that repeats"),
     ],
 )
 def test_what_torch_does_otherwise_is_refused(
@@ -116,6 +116,23 @@ def test_the_notation_of_a_keras_model_is_the_same_net(tmp_path: Path) -> None:
 def test_what_is_no_net_is_refused(file: str, to: str, rule: str) -> None:
     with pytest.raises(InputError, match=rule):
         export(str(MODELS / file), to=to)
+
+
+def test_a_layer_that_the_notation_cannot_write_is_refused(tmp_path: Path) -> None:
+    config = {
+        "architectures": ["MistralForCausalLM"],
+        "model_type": "mistral",
+        "vocab_size": 32,
+        "hidden_size": 8,
+        "intermediate_size": 16,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+        "num_key_value_heads": 2,
+        "sliding_window": 4,
+    }
+    (tmp_path / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    with pytest.raises(InputError, match=r"window=4\): the notation has no such layer"):
+        export(str(tmp_path / "config.json"), to="net")
 
 
 def test_a_model_file_takes_neither_other_rules_nor_numbers() -> None:

@@ -36,9 +36,19 @@ KINDS: tuple[tuple[str, str, tuple[int, ...], int | None], ...] = (
         -1,
     ),
     ("5 embedding:7,8 gru:6 last dense:2", "cross_entropy(outputs, targets)", (), 1),
+    ("6 dense:4 tanh rbf:3", "cross_entropy(-outputs, targets)", (), 1),
     ("2x4x4 residual[conv:2,k3,p1 bn]", "cross_entropy(outputs, targets)", (4, 4), 1),
+    ("6 moe:3,active=1[dense:8 relu dense:6] dense:3", "cross_entropy(outputs, targets)", (), 1),
+    ("5x4 gru:8,biases=1 dense:3", "cross_entropy(outputs.movedim(-1, 1), targets)", (5,), -1),
+    ("1x6x6 local:3,k3 subsample:2 tanh flatten dense:1", "mse_loss(outputs, targets)", (1,), None),
 )
 ALL = [net for net, *_ in KINDS]
+#: Nets with heads that work in training only, and one with a second input.
+OTHERS = {
+    "2x8x8 conv:4,k3 aux[globalavgpool flatten dense:5] relu conv:4,k3 aux[flatten dense:5] "
+    "globalavgpool flatten dense:5": "loss = loss + 0.3 * loss_of(head, targets.to(device))",
+    "4x6 decoder:2,ff=5,memory=5x3 first dense:2": "parallel(inputs.to(device), memory.to(device))",
+}
 
 
 def learnable(made: dict[str, Any], axis: int | None, count: int = 128) -> Any:
@@ -57,6 +67,33 @@ def learnable(made: dict[str, Any], axis: int | None, count: int = 128) -> Any:
         targets = outputs
     assert targets.shape == drawn.shape and targets.dtype == drawn.dtype
     return torch.utils.data.TensorDataset(inputs, targets)
+
+
+@pytest.mark.parametrize("net", OTHERS)
+def test_heads_and_memories_are_trained_too(
+    net: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = export(net, train=True).value
+    assert OTHERS[net] in source
+    torch = pytest.importorskip("torch")
+    monkeypatch.chdir(tmp_path)
+    made = space(source)
+    torch.manual_seed(2)
+    model = made["Net"]()
+    before = {key: p.detach().clone() for key, p in model.named_parameters()}
+    examples = made["random_examples"](64)
+    first = made["train"](model, examples, epochs=1, lr=1e-2)
+    assert made["train"](model, examples, epochs=20, lr=1e-2) < first
+    assert all((p != before[key]).any() for key, p in model.named_parameters())
+
+
+def test_a_head_that_ends_otherwise_cannot_be_trained() -> None:
+    net = "2x8x8 aux[globalavgpool flatten dense:{}] globalavgpool flatten dense:5{}"
+    assert "heads" in export(net.format(5, ""), train=True).value
+    for given, rule in (((4, ""), "gives 4"), ((5, " softmax"), "gives 5"), ((1, ""), "gives 1")):
+        with pytest.raises(InputError, match=rule) as caught:
+            export(net.format(*given), train=True)
+        assert caught.value.place is not None
 
 
 @pytest.mark.parametrize(("net", "loss", "target", "axis"), KINDS)
@@ -134,6 +171,7 @@ def test_a_training_goes_on_with_its_own_loss(
     trained = train(task, save=path, loss=loss, epochs=5)
     source = export(weights=path, train=True).value
     assert call in source
+    assert source.endswith("    load_weights(model)\n    train(model, random_examples())\n")
     torch = pytest.importorskip("torch")
     from dlcalc.answers.train_asked import Asked
 
@@ -221,7 +259,7 @@ def two(source: str, axis: int | None, tmp_path: Path, monkeypatch: pytest.Monke
     return [torch.load(tmp_path / f"rank{rank}") for rank in (0, 1)]
 
 
-@pytest.mark.parametrize("kind", [KINDS[6], KINDS[12], KINDS[14]])
+@pytest.mark.parametrize("kind", [KINDS[6], KINDS[12], KINDS[15]])
 def test_two_processes_train_one_model(
     kind: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -169,7 +169,7 @@ def test_a_training_of_another_net_is_refused(tmp_path: Path) -> None:
 
 
 def test_tensors_by_name_need_a_net(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="the net is empty"):
+    with pytest.raises(InputError, match="holds tensors by name, and no net"):
         export(weights=saved(tmp_path))
 
 

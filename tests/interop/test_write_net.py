@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from dlcalc.answers.export import export
 from dlcalc.answers.network import load
+from dlcalc.answers.train import train
 from dlcalc.errors import InputError
+from dlcalc.interop.targets import TARGETS
 from dlcalc.interop.write_net import layer_text
 from dlcalc.layers.base import Layer
 from dlcalc.layers.convention import TORCH
@@ -96,7 +100,9 @@ def test_short_forms(word: str, short: str) -> None:
     assert (type(again), once(again)) == (type(layer), once(layer))
 
 
-@pytest.mark.parametrize("name", ["class", "2a", "a b", "", "nn", "Tensor", "a" * 61, "n\u00e9t"])
+@pytest.mark.parametrize(
+    "name", ["class", "2a", "a b", "", "nn", "Tensor", "len", "a" * 61, "n\u00e9t"]
+)
 def test_what_is_no_name_of_a_class_is_refused(name: str) -> None:
     with pytest.raises(InputError, match="name of a class"):
         export("4 dense:2", class_name=name)
@@ -108,19 +114,41 @@ def test_what_is_no_name_of_a_class_is_refused(name: str) -> None:
         ({"to": "keras"}, "no export to keras yet"),
         ({"to": "jax"}, "no export to jax"),
         ({"like": "keras"}, "by the rules of torch"),
-        ({"to": "net", "class_name": "A"}, "means nothing to --to net"),
+        ({"to": "net", "class_name": "A"}, "--class-name means nothing to --to net"),
+        ({"to": "net", "train": True}, "--train means nothing to --to net"),
+        ({"to": "net", "weights": "a.npz"}, "--weights means nothing to --to net"),
+        ({"output": ""}, "-o needs the name of a file"),
     ],
 )
-def test_what_there_is_not_is_refused(settings: dict[str, str], rule: str) -> None:
+def test_what_there_is_not_is_refused(settings: dict[str, Any], rule: str) -> None:
     with pytest.raises(InputError, match=rule):
-        export("4 dense:2", **settings)  # type: ignore[arg-type]
+        export("4 dense:2", **settings)
+
+
+def test_the_names_that_the_source_uses_are_no_names_of_classes(tmp_path: Path) -> None:
+    """Whatever a module defines beside its class, in the longest form that there is."""
+    path = str(tmp_path / "table.npz")
+    (tmp_path / "table.csv").write_text("a,y\n1,2\n3,4\n5,7\n2,9\n", encoding="utf-8")
+    train(data=str(tmp_path / "table.csv"), target="y", epochs=1, save=path)
+    source = export(weights=path, train=True, class_name="Mine").value
+    names = {"Mine"}
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            names |= {alias.asname or alias.name for alias in node.names}
+        elif isinstance(node, ast.FunctionDef):
+            names.add(node.name)
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            names |= {each.id for each in targets if isinstance(each, ast.Name)}
+    assert len(names) > 15
+    assert names - {"Mine"} <= TARGETS["torch"].writer().NAMES
 
 
 def test_a_refused_net_leaves_the_file_as_it_was(tmp_path: Path) -> None:
     path = tmp_path / "net.py"
     path.write_text("before", encoding="utf-8")
-    with pytest.raises(InputError, match="no spelling"):
-        export("bert-base", output=str(path))
+    with pytest.raises(InputError, match="needs the channels"):
+        export("28 conv:3,k3", output=str(path))
     assert path.read_text(encoding="utf-8") == "before"
     assert list(tmp_path.iterdir()) == [path]
 
