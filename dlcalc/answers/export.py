@@ -230,9 +230,8 @@ def _target(to: str) -> Target:
     """The target of that name."""
     if to not in TARGETS:
         close = nearest(to, TARGETS)
-        yet = " yet" if to == "keras" else ""
         raise InputError(
-            f"there is no export to {abridged(to)}{yet}",
+            f"there is no export to {abridged(to)}",
             mend=f"Did you mean {close}?" if close else f"There are {', '.join(TARGETS)}.",
         )
     return TARGETS[to]
