@@ -264,6 +264,8 @@ class _Writer:
 def imports(text: str) -> str:
     """The imports that a text needs, in their order."""
     own = [f"import {name}" for name in ("itertools", "math", "os") if f"{name}." in text]
+    own += ["from collections.abc import Sequence"] if "Sequence[" in text else []
+    own += ["from typing import Any"] if "Any" in text else []
     more = ["import keras", *(["import numpy as np"] if "np." in text else [])]
     names = [name for name in ("layers", "ops") if f"{name}." in text]
     more += [f"from keras import {', '.join(names)}"] if names else []

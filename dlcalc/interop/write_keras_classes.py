@@ -10,12 +10,19 @@ CLASSES = {
 class MeanPooling(layers.Layer):
     """Means over windows; of the padding only ``counted`` of each end are in the divisor."""
 
-    def __init__(self, size, strides, padding, counted, **kwargs):
+    def __init__(
+        self,
+        size: Sequence[int],
+        strides: Sequence[int],
+        padding: Sequence[Sequence[int]],
+        counted: Sequence[Sequence[int]],
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.size, self.strides = tuple(size), tuple(strides)
         self.padding, self.counted = padding, counted
 
-    def call(self, x):
+    def call(self, x: keras.KerasTensor) -> keras.KerasTensor:
         ones = ops.ones((1, *x.shape[1:-1], 1), dtype=x.dtype)
         rest = [[a - c, b - d] for (a, b), (c, d) in zip(self.padding, self.counted)]
         ones = ops.pad(ones, [[0, 0], *self.counted, [0, 0]], constant_values=1)
@@ -31,12 +38,19 @@ class MeanPooling(layers.Layer):
 class LocallyConnected(layers.Layer):
     """A convolution with a kernel of its own at every position."""
 
-    def __init__(self, filters, size, strides, use_bias=True, **kwargs):
+    def __init__(
+        self,
+        filters: int,
+        size: Sequence[int],
+        strides: Sequence[int],
+        use_bias: bool = True,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.filters, self.use_bias = filters, use_bias
         self.size, self.strides = tuple(size), tuple(strides)
 
-    def build(self, shape):
+    def build(self, shape: tuple[int, ...]) -> None:
         taps = math.prod(self.size)
         self.sides = [
             (n - k) // s + 1 for n, k, s in zip(shape[1:-1], self.size, self.strides)
@@ -48,7 +62,7 @@ class LocallyConnected(layers.Layer):
             bias = (*self.sides, self.filters)
             self.bias = self.add_weight(bias, initializer="zeros", name="bias")
 
-    def call(self, x):
+    def call(self, x: keras.KerasTensor) -> keras.KerasTensor:
         taps = []
         for starts in itertools.product(*map(range, self.size)):
             cut = (
@@ -66,15 +80,15 @@ class LocallyConnected(layers.Layer):
 class Subsampling(layers.Layer):
     """The sum of each window, times a number and plus a number for each channel."""
 
-    def __init__(self, size, **kwargs):
+    def __init__(self, size: Sequence[int], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.size = tuple(size)
 
-    def build(self, shape):
+    def build(self, shape: tuple[int, ...]) -> None:
         self.weight = self.add_weight((shape[-1],), initializer="ones", name="weight")
         self.bias = self.add_weight((shape[-1],), initializer="zeros", name="bias")
 
-    def call(self, x):
+    def call(self, x: keras.KerasTensor) -> keras.KerasTensor:
         means = ops.average_pool(x, self.size, self.size, data_format="channels_last")
         return means * math.prod(self.size) * self.weight + self.bias
 ''',
@@ -82,29 +96,31 @@ class Subsampling(layers.Layer):
 class Distances(layers.Layer):
     """Squared distances to prototypes of -1 and 1, which are not trained."""
 
-    def __init__(self, count, **kwargs):
+    def __init__(self, count: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.count = count
 
-    def build(self, shape):
+    def build(self, shape: tuple[int, ...]) -> None:
         signs = keras.random.randint((self.count, shape[-1]), 0, 2, seed=1998)
         self.weight = self.add_weight(
             (self.count, shape[-1]), initializer="zeros", trainable=False, name="weight"
         )
         self.weight.assign(2 * ops.cast(signs, self.weight.dtype) - 1)
 
-    def call(self, x):
+    def call(self, x: keras.KerasTensor) -> keras.KerasTensor:
         return ops.sum(ops.square(x[:, None] - self.weight), axis=-1)
 ''',
     "ResponseNormalization": '''\
 class ResponseNormalization(layers.Layer):
     """Each value by a power of the squares of its neighbours among the channels."""
 
-    def __init__(self, size, alpha, beta, k, **kwargs):
+    def __init__(
+        self, size: int, alpha: float, beta: float, k: float, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.size, self.alpha, self.beta, self.k = size, alpha, beta, k
 
-    def call(self, x):
+    def call(self, x: keras.KerasTensor) -> keras.KerasTensor:
         ends = (self.size // 2, (self.size - 1) // 2)
         squares = ops.pad(ops.square(x), [*[[0, 0]] * (len(x.shape) - 1), ends])
         total = sum(squares[..., i : i + x.shape[-1]] for i in range(self.size))
@@ -114,30 +130,32 @@ class ResponseNormalization(layers.Layer):
 class Position(layers.Layer):
     """A trained row added at each step of a sequence."""
 
-    def __init__(self, length, **kwargs):
+    def __init__(self, length: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.length = length
 
-    def build(self, shape):
+    def build(self, shape: tuple[int, ...]) -> None:
         sizes = (self.length, shape[-1])
         self.weight = self.add_weight(sizes, initializer="uniform", name="weight")
 
-    def call(self, x):
+    def call(self, x: keras.KerasTensor) -> keras.KerasTensor:
         return x + self.weight[: x.shape[1]]
 ''',
     "Segment": '''\
 class Segment(layers.Layer):
     """A trained row added for the segment of each step; all are of segment 0 if not given."""
 
-    def __init__(self, kinds, **kwargs):
+    def __init__(self, kinds: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.kinds = kinds
 
-    def build(self, shape):
+    def build(self, shape: tuple[int, ...]) -> None:
         sizes = (self.kinds, shape[-1])
         self.weight = self.add_weight(sizes, initializer="uniform", name="weight")
 
-    def call(self, x, segments=None):
+    def call(
+        self, x: keras.KerasTensor, segments: keras.KerasTensor | None = None
+    ) -> keras.KerasTensor:
         rows = self.weight[0] if segments is None else ops.take(self.weight, segments, 0)
         return x + rows
 ''',
@@ -145,15 +163,15 @@ class Segment(layers.Layer):
 class Token(layers.Layer):
     """Trained steps put before a sequence, the same for each example."""
 
-    def __init__(self, count, **kwargs):
+    def __init__(self, count: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.count = count
 
-    def build(self, shape):
+    def build(self, shape: tuple[int, ...]) -> None:
         sizes = (self.count, shape[-1])
         self.weight = self.add_weight(sizes, initializer="zeros", name="weight")
 
-    def call(self, x):
+    def call(self, x: keras.KerasTensor) -> keras.KerasTensor:
         steps = ops.broadcast_to(self.weight, (ops.shape(x)[0], *self.weight.shape))
         return ops.concatenate([steps, x], axis=1)
 ''',
@@ -164,12 +182,20 @@ class Experts(layers.Layer):
     All of them are computed and those not chosen have the share 0: right, but no saving.
     """
 
-    def __init__(self, experts, active, width, gated, use_bias, **kwargs):
+    def __init__(
+        self,
+        experts: int,
+        active: int,
+        width: int,
+        gated: bool,
+        use_bias: bool,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.experts, self.active, self.width = experts, active, width
         self.gated, self.use_bias = gated, use_bias
 
-    def build(self, shape):
+    def build(self, shape: tuple[int, ...]) -> None:
         features, wide, narrow = shape[-1], {}, {}
         for name in ("up", "down", "gate")[: 3 if self.gated else 2]:
             ends = (self.width, features) if name == "down" else (features, self.width)
@@ -182,11 +208,11 @@ class Experts(layers.Layer):
         self.kernels, self.biases = wide, narrow
         self.router = self.add_weight((features, self.experts), name="router")
 
-    def through(self, name, x, sums):
+    def through(self, name: str, x: keras.KerasTensor, sums: str) -> keras.KerasTensor:
         y = ops.einsum(sums, x, self.kernels[name])
         return y + self.biases[name] if self.use_bias else y
 
-    def call(self, x):
+    def call(self, x: keras.KerasTensor) -> keras.KerasTensor:
         best, chosen = ops.top_k(ops.matmul(x, self.router), self.active)
         shares = ops.expand_dims(ops.softmax(best, axis=-1), -1)
         shares = ops.sum(shares * ops.one_hot(chosen, self.experts), axis=-2)

@@ -97,6 +97,9 @@ def attention(use: Use) -> Spelling:
     return Spelling((made.replace("({x})", f"({{x}}, {{x}}{mask})"),))
 
 
+_TENSOR = "keras.KerasTensor"
+
+
 class Block:
     """A function of the source for blocks that are alike but for their numbers."""
 
@@ -113,11 +116,13 @@ class Block:
 
     def source(self, name: str) -> str:
         """The function."""
-        given = ["x", "name", "heads", *["pairs"] * self.grouped, "dim", "width"]
-        given += [*["experts", "active"] * self.experts, *["memory"] * self.memory]
+        sizes = ["heads", *["pairs"] * self.grouped, "dim", "width"]
+        sizes += ["experts", "active"] * self.experts
+        given = [f"x: {_TENSOR}", "name: str", *(f"{size}: int" for size in sizes)]
+        given += [f"memory: {_TENSOR}"] * self.memory
         sees = "no step sees those behind it" if self.word == "decoder" else "every step sees all"
         lines = [
-            f"def {name}({', '.join(given)}):",
+            *[f"def {name}(", *(f"    {each}," for each in given), f") -> {_TENSOR}:"],
             f'    """A transformer block, its norms before its parts: {sees}."""',
             *self._attention(1, "attention", "h, h"),
         ]

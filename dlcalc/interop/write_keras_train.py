@@ -72,7 +72,7 @@ def train(
         keras.distribution.set_distribution(None)
         model.save(checkpoint)
         keras.distribution.set_distribution(shared)
-    return history.history["loss"][-1]
+    return float(history.history["loss"][-1])
 '''
 _ONE = """\
     model.compile(optimizer=keras.optimizers.AdamW(lr), loss=LOSS)
@@ -214,7 +214,9 @@ def _loss(wanted: Wanted, aim: Objective, place: int) -> Iterator[str]:
     if aim.loss in _OWN:
         says, lines = _OWN[aim.loss]
         yield f'@keras.saving.register_keras_serializable(package="{wanted.class_name}")'
-        yield "def loss_of(targets, outputs):"
+        yield "def loss_of("
+        yield "    targets: keras.KerasTensor, outputs: keras.KerasTensor"
+        yield ") -> keras.KerasTensor:"
         yield f'    """{says}."""'
         for line in lines:
             yield f"    {line.format(number=aim.number, axis=-1 if last else place + 1)}"

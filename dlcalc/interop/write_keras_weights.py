@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from dlcalc.interop.source_lines import fitted
+from dlcalc.interop.source_numbers import columns, signature, sizes_of, units
 from dlcalc.interop.targets import Weights
 from dlcalc.interop.write_keras_sequences import heads_of, resets_after
 from dlcalc.interop.write_keras_spelling import Use, stored
 from dlcalc.interop.write_keras_windows import depthwise
-from dlcalc.interop.write_torch_weights import constants, quoted
 
 
 class Held(NamedTuple):
@@ -54,17 +54,10 @@ def by_update(rows: np.ndarray) -> np.ndarray:
 def loading(weights: Weights, layers: Sequence[Held], *, heads: bool) -> list[str]:
     """The lines of the function; ``heads`` is whether a model may lack some of the layers."""
     body = [*_filling(weights, layers), *(_WITHOUT_HEADS if heads else _ALL).splitlines()]
-    lines = [*_scales(weights)]
-    if weights.flat:
-        lines += ["#: The tensors of the file, which stand one behind the other in it."]
-        lines += ["SIZES: dict[str, tuple[int, ...]] = {"]
-        lines += [f'    "{name}": {sizes!r},' for name, sizes in weights.trained.items()]
-        lines += ["}", "", ""]
+    lines = [*_scales(weights), *sizes_of(weights)]
     if any("by_update(" in line for line in body):
         lines += [*_GATES.splitlines(), "", ""]
-    lines += fitted(
-        f"def load_weights(model: keras.Model, path: str = {quoted(weights.path)}) -> None:"
-    )
+    lines += signature("keras.Model", weights.path)
     source = "train-toy --save" if weights.flat else "tensors by name"
     lines += [
         f'    """Give a model the numbers of a file of {source}.',
@@ -86,17 +79,13 @@ def _scales(weights: Weights) -> Iterator[str]:
         yield "# file does not hold: give it inputs that are scaled as those were."
         yield from ("", "")
         return
-    yield "#: How the training took the columns of its table: (x - mean)/deviation."
-    yield from constants("INPUT", weights.inputs)
-    yield from ("", "")
+    yield from columns(weights)
     yield "def prepare(columns: np.ndarray) -> np.ndarray:"
     yield '    """Columns of the table as the net takes them, which was trained on z-scores."""'
     yield "    return (columns - np.array(INPUT_MEAN)) / np.array(INPUT_DEVIATION)"
     yield from ("", "")
     if weights.targets is not None:
-        yield "#: How it took the numbers that it learnt to predict."
-        yield from constants("TARGET", weights.targets)
-        yield from ("", "")
+        yield from units(weights.targets)
         yield "def in_units(outputs: np.ndarray) -> np.ndarray:"
         yield '    """Outputs of the net in the unit of the table."""'
         yield "    return outputs * np.array(TARGET_DEVIATION) + np.array(TARGET_MEAN)"
