@@ -33,13 +33,18 @@ def fitted(line: str) -> list[str]:
 
 
 def _longest_brackets(line: str) -> tuple[int, int]:
-    """Where the text within the longest brackets of a line begins and ends."""
-    found, depth, begin = (0, 0), 0, 0
+    """Where the text within the longest brackets of a line begins and ends, but of subscripts.
+
+    A comma at the end of a subscript would make a tuple of it.
+    """
+    found, depth, begin, subscript = (0, 0), 0, 0, False
     for index, character in enumerate(line):
         if character in "([" and not depth:
             begin = index + 1
+            subscript = character == "[" and index > 0 and line[index - 1] != " "
         depth += (character in "([{") - (character in ")]}")
-        if character in ")]" and not depth and index - begin > found[1] - found[0]:
+        longer = index - begin > found[1] - found[0]
+        if character in ")]" and not depth and longer and not subscript:
             found = (begin, index)
     return found
 
