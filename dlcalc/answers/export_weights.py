@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from dlcalc.engine.operation import Array
     from dlcalc.nets.trace import Step
 
+#: Longer names of columns are cut.
+_LONGEST = 60
 Sizes = Mapping[str, tuple[int, ...]]
 #: What no output depends on, so that a file may lack it.
 _IDLE = "num_batches_tracked"
@@ -62,6 +64,7 @@ class Numbers:
         trained = self.trained if flat else {name: wanted[name] for name in wanted}
         kept = {name: sizes for name, sizes in buffers.items() if name in found}
         inputs, targets = self._scales(steps)
+        features = steps[0].input.sizes[-1] if inputs else 0
         return Weights(
             self.saved.path,
             trained,
@@ -71,6 +74,8 @@ class Numbers:
             self.saved.scaled,
             inputs,
             targets,
+            self._names("columns", features),
+            self._names("classes", steps[-1].output.sizes[-1]) if inputs else (),
         )
 
     def _compare(self, found: Sizes, wanted: Sizes, buffers: Sizes) -> None:
@@ -109,6 +114,13 @@ class Numbers:
         inputs = self._scale(scales.get("inputs"), features)
         given = scales.get("targets")
         return inputs, None if given is None else self._scale(given, numbers)
+
+    def _names(self, of: str, count: object) -> tuple[str, ...]:
+        """The names of columns or classes, where the file has as many; one output is of two."""
+        found = (self.saved.scales or {}).get(of)
+        if not isinstance(found, list) or len(found) not in (count, 2 if count == 1 else count):
+            return ()
+        return tuple(abridged(str(name), _LONGEST) for name in found)
 
     def _scale(self, given: Any, count: object) -> Scale:
         try:

@@ -217,15 +217,16 @@ class _Keeper:
 
 
 def _scales(problem: Problem) -> dict[str, object] | None:
-    """The means and deviations by which a table became z-scores; None for a task."""
+    """How a table became z-scores, and what comes in and out; None for a task."""
     if problem.scaled is None:
         return None
     parts = zip(("inputs", "targets"), problem.scaled, strict=True)
-    return {
+    scales: dict[str, object] = {
         name: {"mean": scaling.mean.tolist(), "deviation": scaling.deviation.tolist()}
         for name, scaling in parts
         if scaling is not None
     }
+    return scales | {"columns": list(problem.features), "classes": list(problem.classes)}
 
 
 def _final(trainer: Trainer) -> Final:

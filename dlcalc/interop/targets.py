@@ -34,6 +34,7 @@ class Weights(NamedTuple):
 
     ``loss`` is the one that a saved training minimised; ``inputs`` and ``targets`` are how
     it took the columns of a table, where the file says so; ``scaled`` is whether it did.
+    ``columns`` and ``classes`` are the names of what comes in and out of a table's net.
     """
 
     path: str
@@ -44,6 +45,8 @@ class Weights(NamedTuple):
     scaled: bool = False
     inputs: Scale | None = None
     targets: Scale | None = None
+    columns: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
 
 
 class Wanted(NamedTuple):

@@ -12,17 +12,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from dlcalc.interop.source_lines import fitted
-from dlcalc.interop.targets import Scale, Weights
+from dlcalc.interop.source_numbers import CONSTANTS, columns, signature, sizes_of, units
+from dlcalc.interop.targets import Weights
 
 #: What numbers the experts of each mixture, the outermost first.
 NUMBERS = "ijklmn"
 #: What this part of the source uses.
-NAMES = frozenset(
-    (
-        *("math", "np", "load_weights", "prepare", "in_units", "SIZES"),
-        *("INPUT_MEAN", "INPUT_DEVIATION", "TARGET_MEAN", "TARGET_DEVIATION"),
-    )
-)
+NAMES = CONSTANTS | {"math", "np", "load_weights", "prepare", "in_units"}
 _RUNS = "num_batches_tracked"
 
 
@@ -81,13 +77,7 @@ def loading(
 ) -> list[str]:
     """The lines of the function. ``ties``: what shares a weight, and whose that is."""
     lines = [*_scales(weights)]
-    if weights.flat:
-        lines += ["#: The tensors of the file, which stand one behind the other in it."]
-        lines += ["SIZES: dict[str, tuple[int, ...]] = {"]
-        lines += [f'    "{name}": {sizes!r},' for name, sizes in weights.trained.items()]
-        lines += ["}", "", ""]
-    path = _quoted(weights.path)
-    lines += fitted(f"def load_weights(model: {class_name}, path: str = {path}) -> None:")
+    lines += [*sizes_of(weights), *signature(class_name, weights.path)]
     source = "train-toy --save" if weights.flat else "tensors by name"
     lines += [
         f'    """Give a model the numbers of a file of {source}.',
@@ -99,13 +89,6 @@ def loading(
     return [*lines, *_reading(weights), *_renaming(weights, layers, ties)]
 
 
-def _quoted(text: str) -> str:
-    """A string of Python in double quotes, whatever is in it."""
-    shown = repr(text)
-    inside = shown[1:-1]
-    return f'"{inside}"' if shown[0] == "'" and '"' not in inside else shown
-
-
 def _scales(weights: Weights) -> Iterator[str]:
     """How columns of a table become what the net takes, and its outputs what they are of."""
     if not weights.scaled:
@@ -115,29 +98,19 @@ def _scales(weights: Weights) -> Iterator[str]:
         yield "# file does not hold: give it inputs that are scaled as those were."
         yield from ("", "")
         return
-    yield "#: How the training took the columns of its table: (x - mean)/deviation."
-    yield from _constants("INPUT", weights.inputs)
-    yield from ("", "")
+    yield from columns(weights)
     yield "def prepare(columns: Tensor) -> Tensor:"
     yield '    """Columns of the table as the net takes them, which was trained on z-scores."""'
     yield "    mean = columns.new_tensor(INPUT_MEAN)"
     yield "    return (columns - mean) / columns.new_tensor(INPUT_DEVIATION)"
     yield from ("", "")
     if weights.targets is not None:
-        yield "#: How it took the numbers that it learnt to predict."
-        yield from _constants("TARGET", weights.targets)
-        yield from ("", "")
+        yield from units(weights.targets)
         yield "def in_units(outputs: Tensor) -> Tensor:"
         yield '    """Outputs of the net in the unit of the table."""'
         yield "    deviation = outputs.new_tensor(TARGET_DEVIATION)"
         yield "    return outputs * deviation + outputs.new_tensor(TARGET_MEAN)"
         yield from ("", "")
-
-
-def _constants(of: str, scale: Scale) -> Iterator[str]:
-    for name, values in (("MEAN", scale.mean), ("DEVIATION", scale.deviation)):
-        shown = f"{', '.join(map(repr, values))}{',' * (len(values) == 1)}"
-        yield from fitted(f"{of}_{name} = ({shown})")
 
 
 def _reading(weights: Weights) -> Iterator[str]:

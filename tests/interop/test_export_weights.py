@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from pathlib import Path
 from typing import Any
 
@@ -200,6 +201,8 @@ def test_columns_of_a_table_are_scaled_as_in_training(words: bool, tmp_path: Pat
     ours = {tuple(np.round(row, 9)) for row in columns.numpy()}
     assert {tuple(np.round(row, 9)) for row in problem.training.inputs} <= ours
     assert ("in_units" in made) == (not words)
+    assert made["COLUMNS"] == ("size", "weight", "colour=blue", "colour=red")
+    assert made.get("CLASSES") == (("large", "small") if words else None)
     same_outputs(export(weights=path).value, path, (), columns.numpy())
     if not words:
         model = made["Net"]().double().eval()
@@ -217,18 +220,77 @@ def test_a_file_that_does_not_hold_the_scale_says_so(tmp_path: Path) -> None:
     path = str(tmp_path / "table.npz")
     train(data=table(tmp_path, True), target="target", save=path, epochs=1)
     config, state = checkpoint.load(path)
-    for scales, found in ((None, "does not hold"), ({"inputs": {"mean": [0]}}, "no numbers")):
-        checkpoint.save(path, config | {"scales": scales}, state)
-        if scales is None:
-            assert found in export(weights=path).value
-            continue
-        with pytest.raises(InputError, match=found):
-            export(weights=path)
+    checkpoint.save(path, config | {"scales": None}, state)
+    assert "does not hold" in export(weights=path).value
+
+
+@pytest.mark.parametrize(
+    "inputs",
+    [
+        None,
+        {"mean": [0]},
+        {"mean": [0] * 4, "deviation": [1, 1, 1, 0]},
+        {"mean": [0] * 4, "deviation": [1, 1, 1, float("inf")]},
+        {"mean": [0] * 3, "deviation": [1] * 3},
+        {"mean": ["a"] * 4, "deviation": [1] * 4},
+    ],
+)
+def test_a_scale_that_is_none_is_refused(inputs: Any, tmp_path: Path) -> None:
+    from dlcalc.engine import checkpoint
+
+    path = str(tmp_path / "table.npz")
+    train(data=table(tmp_path, True), target="target", save=path, epochs=1)
+    config, state = checkpoint.load(path)
+    checkpoint.save(path, config | {"scales": {"inputs": inputs}}, state)
+    with pytest.raises(InputError, match="means and deviations are no numbers"):
+        export(weights=path)
+
+
+def test_names_of_columns_are_strings_whatever_they_are(tmp_path: Path) -> None:
+    from dlcalc.engine import checkpoint
+
+    path = str(tmp_path / "table.npz")
+    train(data=table(tmp_path, True), target="target", save=path, epochs=1)
+    config, state = checkpoint.load(path)
+    columns = ['"""', "a,b(1),[2", "\\", "'\"" * 99]
+    scales = config["scales"] | {"columns": columns, "classes": [1, [], {}]}
+    checkpoint.save(path, config | {"scales": scales}, state)
+    source = export(weights=path).value
+    (line,) = [node for node in ast.parse(source).body if "COLUMNS" in ast.dump(node)]
+    found = ast.literal_eval(line.value)  # type: ignore[attr-defined]
+    assert found[:3] == tuple(columns[:3]) and len(found[3]) == 60
+    assert "CLASSES" not in source
+
+
+@pytest.mark.parametrize(
+    ("changed", "rule"),
+    [
+        ({"net": "/etc/passwd"}, "no file is read from here"),
+        ({"net": ""}, "the net is empty"),
+        ({"net": "[" * 500}, "nest more than 100 deep"),
+        ({"input": "3"}, "holds 33 parameters, but its net, .* has 41"),
+        ({"input": "H"}, "a toy has at most"),
+        ({"input": None}, "not a layer"),
+        ({"net": "dense:999999 dense:1"}, "holds 33 parameters, but its net"),
+    ],
+)
+def test_a_training_that_was_tampered_with_is_refused(
+    changed: dict[str, Any], rule: str, tmp_path: Path
+) -> None:
+    from dlcalc.engine import checkpoint
+
+    path = str(tmp_path / "xor.npz")
+    train("xor", save=path, epochs=1)
+    config, state = checkpoint.load(path)
+    checkpoint.save(path, config | {"config": config["config"] | changed}, state)
+    with pytest.raises(InputError, match=rule):
+        export(weights=path)
 
 
 def test_a_name_with_quotes_and_ends_of_lines_is_still_a_name(tmp_path: Path) -> None:
-    (tmp_path / "a\"\n\\'b").mkdir()
-    path = saved(tmp_path / "a\"\n\\'b")
+    folder = tmp_path / "a\"\n\\'b,c ( d,e"
+    folder.mkdir()
+    path = saved(folder)
     source = export(NET, weights=path).value
     pytest.importorskip("torch")
     made = space(source)
