@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from dlcalc.answers.export import export
 from dlcalc.answers.forward import forward
 from dlcalc.answers.network import load_line
 from dlcalc.answers.params import params
+from dlcalc.answers.shape import shape
 from dlcalc.engine.program import Program
 from dlcalc.errors import InputError
 from dlcalc.interop.write_torch import MERGES
@@ -141,6 +143,7 @@ NETS = (
     "4x6 residual[moe:4,active=3[rmsnorm residual[dense:6 tanh] dense:6]]",
     "4x6 moe:2,active=1[dense:4 prelu moe:3[dense:5,bias=no]]",
     "4x6 moe:1,active=1[dense:4 moe:3[dense:5]]",
+    "4x6 moe:2[dense:3 dense:6,tied=dense1]",
     "4x6 dense:6 moe:3[dense:6,tied=dense1 dense:6,bias=no dense:6,tied=dense2]",
     "6 dense:6 residual[dense:6 dense:6,tied=dense1] dense:6,tied=dense1,bias=no",
     "6 dense:3 dense:6,tied=dense1 dense:3 dense:6,tied=dense1,bias=no",
@@ -225,6 +228,8 @@ def test_lenet5_is_written_so() -> None:
     [
         ("6 embedding:9,3 dense:3 dense:3,tied=dense2", "dense2"),
         ("6 dense:6,tied=dense2 dense:6", "dense2 only behind it"),
+        ("6 dense:4 moe:2[dense:6,tied=dense1]", "dense1 only as it stands"),
+        ("6 dense:6 moe:2[moe:2[dense:6,tied=dense1]]", "dense1 only as it stands"),
         ("28 conv:3,k3", "channels"),
         ("3xHxW conv:3,k3", "letters"),
         ("3x8x8 conv:C,k3", "letter"),
@@ -277,6 +282,17 @@ def test_built_in_nets_have_the_same_shape_and_parameters_in_torch(name: str) ->
         assert found == ours
 
 
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Threads that wait for one another cost four times the work where tests share the cores."""
+    torch = pytest.importorskip("torch")
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("one_thread")
 @pytest.mark.parametrize("name", [name for name in names() if name != "llama-7b"])
 def test_built_in_nets_train_a_step_in_torch(name: str) -> None:
     """All but those above 200 million parameters, which stay on the meta device."""
@@ -331,9 +347,9 @@ def same_as_engine(net: str, source: str) -> None:
     exported = export(net)
     draw = np.random.default_rng(7)
     layers = net.partition(" ")[2]
-    shape = (2, *exported.source.input)
+    sizes = (2, *exported.source.input)
     words = layers.startswith("embedding")
-    data = draw.integers(0, 9, shape) if words else draw.normal(size=shape)
+    data = draw.integers(0, 9, sizes) if words else draw.normal(size=sizes)
     tensors = forward(data, net, batch=True).extra.tensors
     given = {
         name: draw.normal(size=np.shape(a))
@@ -348,6 +364,89 @@ def same_as_engine(net: str, source: str) -> None:
     assert np.shape(ours) == theirs.shape
     # A norm of an odd power has no value where the powers sum to less than 0.
     assert np.allclose(ours, theirs, rtol=1e-9, atol=1e-11, equal_nan=True)
+
+
+def some_net(draw: np.random.Generator) -> str:
+    """A layer with arguments drawn by lot, behind an input that may not suit it."""
+
+    def one(*values: object) -> Any:
+        return values[int(draw.integers(len(values)))]
+
+    def size(low: int, high: int) -> int:
+        return int(draw.integers(low, high + 1))
+
+    rank = size(1, 3)
+    image = f"{one(2, 4)}x{'x'.join(str(size(4, 7)) for _ in range(rank))}"
+    window = f"k{size(1, 3)},s{size(1, 3)}"
+    ends = "p=" + "x".join(f"{size(0, 1)}+{size(0, 1)}" for _ in range(rank))
+    up = f"ceil={one('yes', 'no')}"
+    sequence, heads = f"{size(1, 4)}x{one(4, 8)}", one(2, 4)
+    cell = f"{size(1, 4)},layers={size(1, 2)},bidirectional={one('yes', 'no')}"
+    switches = [f"{key}={one('yes', 'no')}" for key in ("bias", "gated", "rms", "qkv_bias")]
+    experts = one("", f",experts={size(2, 4)},active={size(1, 2)}")
+    block = f"{heads},ff={size(1, 9)},kv={one(1, heads)},{','.join(switches)}{experts}"
+    transposed = f"d{size(1, 2)},op{size(0, 1)},g{size(1, 2)}"
+    return str(
+        one(
+            f"{image} maxpool:{window},{ends},d{size(1, 2)},{up}",
+            f"{image} avgpool:{window},{ends},{up},count_include_pad={one('yes', 'no')}",
+            f"{image} convtranspose:4,{window},{ends},{transposed}",
+            f"{image} conv:4,{window},{ends},g{size(1, 2)}",
+            f"{image} local:{size(1, 3)},{window},{ends},bias={one('yes', 'no')}",
+            f"{image} relu stochasticpool:{window},{up}",
+            f"{image} subsample:{size(1, 3)}",
+            f"{sequence} attention:{heads},kv={one(1, heads)},dim={size(1, 5)},{switches[0]}",
+            f"{sequence} {one('encoder', 'decoder')}:{block}",
+            f"{sequence} rnn:{cell},act={one('tanh', 'sigmoid')},biases={one(1, 2)}",
+            f"{sequence} lstm:{cell},biases={one(1, 2)}",
+            f"{sequence} gru:{cell},{one('biases=1', 'reset_after=no', 'reset_after=yes')}",
+            f"{sequence} moe:{size(2, 4)},active={size(1, 2)}[dense:{size(1, 5)} tanh dense:3]",
+        )
+    )
+
+
+@pytest.mark.parametrize("seed", range(120))
+def test_layers_with_any_arguments_are_those_of_the_engine(seed: int) -> None:
+    draw = np.random.default_rng(seed)
+    for _ in range(50):
+        net = some_net(draw)
+        try:
+            shape(net)
+        except InputError:
+            continue  # It does not fit.
+        same_as_engine(net, export(net).value)
+        return
+    raise AssertionError("no net fits")
+
+
+def a_pool() -> Any:
+    torch = pytest.importorskip("torch")
+    torch.manual_seed(4)
+    return torch, module(export("1x2x3 stochasticpool:2x3").value)
+
+
+def test_stochastic_pooling_draws_by_the_values() -> None:
+    torch, net = a_pool()
+    x = torch.tensor([[1.0, 2.0, 0.0], [4.0, 0.0, 3.0]]).repeat(20_000, 1, 1, 1)
+    y = net.train()(x.requires_grad_()).flatten()
+    for value in (1.0, 2.0, 3.0, 4.0):
+        # Five standard deviations.
+        assert (y == value).double().mean().item() == pytest.approx(value / 10, abs=0.018)
+    y.sum().backward()
+    # What was drawn, and nothing else, gets the gradient.
+    assert torch.equal((x.grad * x).sum((1, 2, 3)), y) and (x.grad.sum((1, 2, 3)) == 1).all()
+    assert net.eval()(x)[0].item() == pytest.approx((1 + 4 + 16 + 9) / 10)
+
+
+def test_stochastic_pooling_of_zeros_is_zero_and_of_less_is_refused() -> None:
+    torch, net = a_pool()
+    for mode in (True, False):
+        x = torch.zeros(2, 1, 2, 3, requires_grad=True)
+        y = net.train(mode)(x)
+        y.sum().backward()
+        assert not y.any() and not x.grad.any()
+        with pytest.raises(ValueError, match="put relu before it"):
+            net(x - 1)
 
 
 @pytest.mark.parametrize("net", SECOND)
