@@ -172,7 +172,7 @@ __dlcalc_table() {
             kinds='file net+'
             ;;
         export)
-            options='-f:file --file:file --to:=torch,net --class-name:text --train: --weights:file --like:=torch,keras,tf,onnx,onnx21,caffe -o:file --output:file --json: -q: --quiet: --csv: --markdown: --color:=auto,always,never -h: --help:'
+            options='-f:file --file:file --to:=torch,keras,net --class-name:text --train: --weights:file --like:=torch,keras,tf,onnx,onnx21,caffe -o:file --output:file --json: -q: --quiet: --csv: --markdown: --color:=auto,always,never -h: --help:'
             kinds='net+'
             ;;
         layers)

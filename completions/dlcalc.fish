@@ -715,8 +715,8 @@ complete -c dlcalc -n '__dlcalc_is forward' -a '(__dlcalc_net)'
 complete -c dlcalc -n '__dlcalc_is forward; and __dlcalc_path' -F
 
 complete -c dlcalc -n '__dlcalc_is export' -s f -l file -r -F -d 'Read the net from a file.'
-complete -c dlcalc -n '__dlcalc_is export' -l to -x -a 'torch net' -d 'PyTorch, the notation.'
-complete -c dlcalc -n '__dlcalc_is export' -l class-name -x -d 'Of the nn.Module.  [default: Net]'
+complete -c dlcalc -n '__dlcalc_is export' -l to -x -a 'torch keras net' -d 'PyTorch, Keras, the notation.'
+complete -c dlcalc -n '__dlcalc_is export' -l class-name -x -d 'Of the nn.Module or keras.Model.  [default: Net]'
 complete -c dlcalc -n '__dlcalc_is export' -l train -d 'With a loop that trains it, on many devices too.'
 complete -c dlcalc -n '__dlcalc_is export' -l weights -r -F -d 'With a function that loads these numbers.'
 complete -c dlcalc -n '__dlcalc_is export' -l like -x -a 'torch keras tf onnx onnx21 caffe' -d 'Only the target\'s own.'

@@ -12,7 +12,7 @@ from dlcalc.answers.network import load, load_model
 from dlcalc.errors import InputError, NotationError, abridged, nearest
 from dlcalc.files import refuse_unwritable, write_whole
 from dlcalc.interop.targets import TARGETS, Target, Wanted, Writer
-from dlcalc.layers.convention import CONVENTIONS, Convention
+from dlcalc.layers.convention import TORCH, Convention
 from dlcalc.layers.shape import Shape
 from dlcalc.layers.size import Polynomial
 from dlcalc.nets.parser import Net
@@ -80,6 +80,8 @@ def export(
     if train and parameters == 0:
         raise InputError("--train needs parameters to train, and the net has none")
     about = f"{start} to {steps[-1].output}, {parameters:,} parameters{_heads(counted)}."
+    if asked.numbers is not None:
+        _refuse_other_sizes(net, start, steps, rules)
     numbers = None if asked.numbers is None else asked.numbers.held_against(steps)
     about = f"{about} {asked.reading}".rstrip()
     source = writer.write(Wanted(start, steps, class_name or CLASS_NAME, about, train, numbers))
@@ -91,6 +93,30 @@ def export(
         write_whole(output, lambda file: file.write(source.encode()))
     sizes = (start.sizes, steps[-1].output.sizes)
     return Exported(Source(to, source, *sizes, parameters, train, weights), output, asked.notes)
+
+
+def _refuse_other_sizes(net: Net, start: Shape, steps: tuple[Step, ...], rules: Convention) -> None:
+    """Refuse a layer of which the engine, which goes by torch, makes another size.
+
+    Its numbers would fit, and the outputs be others. A net that torch has not at all can
+    have come by them only under these rules.
+    """
+    if rules.name == TORCH.name:
+        return
+    try:
+        usual = trace(net, start)
+    except InputError:
+        return
+    for ours, theirs in zip(_walk(steps), _walk(usual), strict=True):
+        # Global pooling of Keras drops the axes that torch keeps at 1: the same numbers.
+        sizes = [[n for n in step.output.sizes if n != 1] for step in (ours, theirs)]
+        if sizes[0] != sizes[1]:
+            raise NotationError(
+                f"{ours.node.head} makes {ours.output} in {rules.name}, but the numbers are of "
+                f"a net that makes {theirs.output} of it, as torch does",
+                place=ours.place,
+                mend="Leave --weights out.",
+            )
 
 
 def _heads(counted: tuple[counting.Counted, ...]) -> str:
@@ -145,7 +171,7 @@ def _asked(
         )
     else:
         start, net = load(words, file=file)
-    return _Asked((start, net, CONVENTIONS[target.like]), numbers)
+    return _Asked((start, net, target.convention), numbers)
 
 
 def _numbers(path: str) -> Numbers:
@@ -204,9 +230,8 @@ def _target(to: str) -> Target:
     """The target of that name."""
     if to not in TARGETS:
         close = nearest(to, TARGETS)
-        yet = " yet" if to == "keras" else ""
         raise InputError(
-            f"there is no export to {abridged(to)}{yet}",
+            f"there is no export to {abridged(to)}",
             mend=f"Did you mean {close}?" if close else f"There are {', '.join(TARGETS)}.",
         )
     return TARGETS[to]

@@ -10,7 +10,7 @@ from dlcalc.answers.model import Way
 from dlcalc.errors import InputError, LayerError, Source
 from dlcalc.interop.graph import Graph
 from dlcalc.layers.activation import Activation
-from dlcalc.layers.convention import CONVENTIONS, TORCH, Convention
+from dlcalc.layers.convention import TORCH, Convention
 from dlcalc.layers.pool import AvgPool
 from dlcalc.layers.shape import Layout, Shape
 from dlcalc.nets.parser import Net, parse
@@ -61,7 +61,7 @@ def model_net(model: Graph | Checkpoint, to: str, target: Target) -> Found:
             mend="--to net writes the layers that it tells.",
         )
     assert way.start is not None
-    rules = model.convention if to == "net" else CONVENTIONS[target.like]
+    rules = model.convention if to == "net" else target.convention
     for step in _walk(way.steps):
         why = _parted(step, model.convention, rules, target.layouts)
         if why:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from dlcalc.layers.shape import Shape
@@ -15,16 +14,39 @@ WIDTH = 88
 
 
 def fitted(line: str) -> list[str]:
-    """A line, its first brackets opened onto lines of their own if it is too long.
+    """A line, its longest brackets opened onto lines of their own if it is too long.
 
     >>> fitted("x = f(1)")
     ['x = f(1)']
     """
-    found = re.fullmatch(r"(.*?\()(.*)(\)(?:\[0\])?)", line)
-    if len(line) <= WIDTH or found is None:
+    begin, end = _longest_brackets(line)
+    if len(line) <= WIDTH or not end or not line.endswith((")", "]")):
         return [line]
+    if line[begin] == "[" and line[end - 1] == "]" and len(arguments(line[begin:end])) == 1:
+        begin, end = begin + 1, end - 1
     indent = " " * (len(line) - len(line.lstrip()))
-    return [found[1], *_packed(arguments(found[2]), f"{indent}    "), f"{indent}{found[3]}"]
+    return [
+        line[:begin],
+        *_packed(arguments(line[begin:end]), f"{indent}    "),
+        indent + line[end:],
+    ]
+
+
+def _longest_brackets(line: str) -> tuple[int, int]:
+    """Where the text within the longest brackets of a line begins and ends, but of subscripts.
+
+    A comma at the end of a subscript would make a tuple of it.
+    """
+    found, depth, begin, subscript = (0, 0), 0, 0, False
+    for index, character in enumerate(line):
+        if character in "([" and not depth:
+            begin = index + 1
+            subscript = character == "[" and index > 0 and line[index - 1] != " "
+        depth += (character in "([{") - (character in ")]}")
+        longer = index - begin > found[1] - found[0]
+        if character in ")]" and not depth and longer and not subscript:
+            found = (begin, index)
+    return found
 
 
 def _packed(parts: list[str], indent: str) -> list[str]:

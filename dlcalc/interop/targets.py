@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
 
+from dlcalc.layers.convention import KERAS, TORCH, Convention
 from dlcalc.layers.shape import Layout, Shape
 
 if TYPE_CHECKING:
@@ -74,16 +75,22 @@ class Writer(Protocol):
 
 
 class Target(NamedTuple):
-    """A language: its module, what it is in a few words, its convention, the options it takes.
+    """A language: its module, what it is in a few words, the rules that nets are traced by
+    and counted, and the options it takes.
 
     ``layouts`` are those that a model file may have; the net of words is channels first.
     """
 
     module: str
     summary: str
-    like: str = "torch"
+    convention: Convention = TORCH
     takes: tuple[str, ...] = ("class_name", "train", "weights")
     layouts: tuple[Layout, ...] = ("chw",)
+
+    @property
+    def like(self) -> str:
+        """The name of its rules."""
+        return self.convention.name
 
     def writer(self) -> Writer:
         """Its module, imported now."""
@@ -92,5 +99,12 @@ class Target(NamedTuple):
 
 TARGETS = {
     "torch": Target("write_torch", "PyTorch"),
+    "keras": Target(
+        "write_keras",
+        "Keras",
+        # What Keras has no argument for its source does in other words: a window that
+        # hangs over is padding at the end, and what a mean counts is counted.
+        KERAS._replace(pooling_ceil_choice=True, average_counts_choice=True),
+    ),
     "net": Target("write_net", "the notation", takes=(), layouts=("chw", "hwc")),
 }

@@ -130,7 +130,7 @@ def training(wanted: Wanted, memories: Mapping[str, Shape]) -> list[str]:
     """
     trained = wanted.weights.loss if wanted.weights else ""
     found = objective(wanted.start, wanted.steps, trained)
-    _refuse_other_heads(wanted.steps, found, trained)
+    refuse_other_heads(wanted.steps, found, trained)
     lines = [*_examples(wanted, found, memories), "", "", *_loss(found)]
     lines += ["", "", *_loop(wanted, memories)]
     lines += ["", "", 'if __name__ == "__main__":']
@@ -141,7 +141,7 @@ def training(wanted: Wanted, memories: Mapping[str, Shape]) -> list[str]:
     return [*lines, "    train(model, random_examples())"]
 
 
-def _refuse_other_heads(steps: tuple[Step, ...], aim: Objective, trained: str) -> None:
+def refuse_other_heads(steps: tuple[Step, ...], aim: Objective, trained: str) -> None:
     """Refuse an auxiliary head that cannot be held against the targets of the net."""
     for step in steps:
         if step.node.layer.auxiliary:
@@ -153,7 +153,7 @@ def _refuse_other_heads(steps: tuple[Step, ...], aim: Objective, trained: str) -
                     place=step.place,
                 )
         for branch in step.branches:
-            _refuse_other_heads(branch, aim, trained)
+            refuse_other_heads(branch, aim, trained)
 
 
 def _examples(wanted: Wanted, aim: Objective, memories: Mapping[str, Shape]) -> Iterator[str]:

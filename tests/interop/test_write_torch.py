@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -281,6 +282,17 @@ def test_built_in_nets_have_the_same_shape_and_parameters_in_torch(name: str) ->
         assert found == ours
 
 
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Threads that wait for one another cost four times the work where tests share the cores."""
+    torch = pytest.importorskip("torch")
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("one_thread")
 @pytest.mark.parametrize("name", [name for name in names() if name != "llama-7b"])
 def test_built_in_nets_train_a_step_in_torch(name: str) -> None:
     """All but those above 200 million parameters, which stay on the meta device."""

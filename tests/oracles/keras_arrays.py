@@ -1,7 +1,7 @@
 """Keras as the witness of numbers: outputs and gradients of small random layers and nets.
 
 The nets are those of `keras_layers`, while evaluating. A weight of Keras holds dlcalc's
-numbers in another order, or several of its tensors: `_weights` says where.
+numbers in another order, or several of its tensors: `weights_of` says where.
 
     python tests/oracles/keras_arrays.py --record     writes tests/data/keras_arrays.npz
 """
@@ -89,7 +89,7 @@ def _attention_places(part: str, name: str, indices: Array) -> dict[str, Array]:
     return {f"{part}.weight": indices.reshape(len(indices), -1).T}
 
 
-def _weights(layer: Any, number: int) -> Iterator[tuple[Any, dict[str, Array]]]:
+def weights_of(layer: Any, number: int) -> Iterator[tuple[Any, dict[str, Array]]]:
     """Each weight of the layer that is so many behind its first, and where its numbers are."""
     sides = [("", layer)]
     if isinstance(layer, layers.Bidirectional):
@@ -145,7 +145,7 @@ class _Run:
         return x
 
     def _fill(self, layer: Any, name: str, number: int) -> None:
-        for weight, found in _weights(layer, number):
+        for weight, found in weights_of(layer, number):
             values = np.zeros(int(np.prod(weight.shape)))
             for own, indices in found.items():
                 drawn = statistic if own.startswith("running") else numbers
@@ -171,7 +171,7 @@ def _array(tensor: Tensor) -> Array:
 
 
 @contextmanager
-def _of_type(name: str) -> Iterator[None]:
+def of_type(name: str) -> Iterator[None]:
     """Keras at work in a type. With torch behind it, it makes float64 products of float32."""
     before, kept = keras.config.floatx(), dtypes.BIT64_TO_BIT32_DTYPE["float64"]
     keras.config.set_floatx(name)
@@ -190,7 +190,7 @@ def arrays(draw: Draw, dtype: str = "float64") -> dict[str, Array]:
     run, sizes = _Run(draw.line), (BATCH, *draw.sizes)
     kind = getattr(torch, dtype)
     x = torch.tensor(numbers(f"{draw.line} input", *sizes), dtype=kind, requires_grad=True)
-    with _of_type(dtype), warnings.catch_warnings():
+    with of_type(dtype), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         if draw.parts[0].kind == "embedding":
             vocabulary = draw.parts[0].build(draw.sizes)[0].input_dim
