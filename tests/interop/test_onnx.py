@@ -15,8 +15,9 @@ from typing import Any
 import pytest
 from oracles.onnx_plain import read as plain
 
-from dlcalc.answers.model import ModelParams, Way
-from dlcalc.answers.params import PLAIN
+from dlcalc.answers.model import ModelParams, Way, model_params
+from dlcalc.answers.params import PLAIN, params
+from dlcalc.answers.versus import Side, Versus
 from dlcalc.interop.onnx.model import Given, Model, Op
 from dlcalc.interop.onnx.read import followed, graph_of
 from dlcalc.interop.onnx.walk import Walk
@@ -94,8 +95,6 @@ def test_folded_norms_leave_their_shift_alone() -> None:
 
 @pytest.mark.parametrize("name", IN_ZOO.split())
 def test_as_many_macs_as_the_zoo(name: str) -> None:
-    from dlcalc.answers.params import params
-
     assert parameters(name).macs == params(name).macs
     assert name in zoo.names()
 
@@ -124,6 +123,15 @@ def test_a_changed_node_is_noticed() -> None:
 
 def _with(old: Model, ops: dict[int, Op]) -> Model:
     return old._replace(ops=tuple([ops.get(i, op) for i, op in enumerate(old.ops)]))
+
+
+def test_numbers_beside_layers_are_told_of() -> None:
+    """An exporter may keep constants where ConvNeXt has its trained scales."""
+    notes = graph_of(model("convnext_tiny"), "a", None).notes
+    assert any(
+        "6,624 of the parameters are read beside layers, such as features" in n for n in notes
+    )
+    assert not graph_of(model("resnet18"), "a", None).notes
 
 
 def test_open_sizes_are_letters() -> None:
@@ -172,6 +180,40 @@ def test_rounding_up_hangs_on_the_opset() -> None:
         for opset in (21, 22)
     ]
     assert [walk.values["y"].shape for walk in sizes] == [(1, 3, 4), (1, 3, 3)]
+
+
+def test_the_engine_is_a_witness() -> None:
+    """A second route: each handmade model that is a net runs, multiplications counted."""
+    witnessed = 0
+    for row in HANDMADE:
+        graph = graph_of(plain(row["model"]), "handmade", None)
+        layers = [vertex for vertex in graph.vertices if vertex.node is not None]
+        if not layers or graph.standins or Way(graph).net is None:
+            continue
+        found = model_params(graph, PLAIN, "2GB,20s")
+        assert isinstance(found, ModelParams)
+        assert not found.failure, row["model"]
+        witnessed += 1
+    assert witnessed > 1_000
+
+
+def versus_zoo(changed: Model) -> list[tuple[str, list[str]]]:
+    """The layers that differ from the zoo's ResNet-50."""
+    ours = ModelParams(Way(graph_of(changed, "a.onnx", None)), PLAIN)
+    found = Versus(Side("a.onnx", ours), Side("resnet50", params("resnet50")))
+    return [(pair.left.place, pair.differs) for pair in found.layers if pair.left and pair.differs]
+
+
+def test_a_changed_layer_is_found_beside_the_zoo() -> None:
+    """Of 175 layers the one convolution that an export has in another way, and its output."""
+    old = model("resnet50")
+    assert [place for place, _ in versus_zoo(old)] == ["/avgpool/GlobalAveragePool"]
+    number = next(i for i, op in enumerate(old.ops) if op.name == "/layer1/layer1.0/conv2/Conv")
+    op = old.ops[number]
+    attributes = {**op.attributes, "dilations": (2, 2), "pads": (2, 2, 2, 2)}
+    found = versus_zoo(_with(old, {number: op._replace(attributes=attributes)}))
+    assert found[0] == ("/layer1/layer1.0/conv2/Conv", ["padding", "dilation"])
+    assert len(found) == 2
 
 
 LIVE = "resnet18 mobilenet_v3_small unet lstm_both_ways encoder_time_first sequence_cnn swin_t"

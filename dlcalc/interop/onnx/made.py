@@ -15,6 +15,8 @@ from dlcalc.layers.size import Size, product
 from dlcalc.nets.word import read_word
 
 _NO_LAYER = "the notation has no such layer"
+# Of how many inputs the names are shown.
+_SHOWN = 20
 _SHARED = "its tensors are made of others, or counted where they are read first"
 _TIMES = "it runs {} times on each example"
 
@@ -224,7 +226,9 @@ class Call(Reading):
                 if value.constant and not value.single
                 for origin in value.origins
             ]
-            held = {abridged(key, 80): n for key, n in walk.own(self.op, origins).items()}
+            own = walk.own(self.op, origins)
+            walk.beside |= own.keys()
+            held = {abridged(key, 80): n for key, n in own.items()}
             macs = walk.of_one(macs)
             parts = {kind: walk.of_one(number) for kind, number in (parts or {}).items()}
         layer = (PlainMerge if len(active) > 1 else Plain)(
@@ -239,7 +243,8 @@ class Call(Reading):
         vertices = tuple([value.vertex for value in active if value.vertex is not None])
         shown = text or abridged(self.op.kind, 40).lower()
         if len(vertices) > 1:
-            between = [abridged(walk.builder.vertices[i].name, 30) for i in vertices]
+            between = [abridged(walk.builder.vertices[i].name, 30) for i in vertices[:_SHOWN]]
+            between += ["..."] if len(vertices) > _SHOWN else []
             shown = f"{shown}[{' | '.join(between)}]"
         made = special(layer, shown)
         vertex = walk.builder.place(name, self.op.kind, made, vertices, Shape(sizes))

@@ -22,6 +22,8 @@ _POINTS = (-7.3, -3.1, -1.7, -0.6, -0.2, 0.35, 0.9, 2.2, 4.1, 7.9)
 # The numbers of a file have 32 bits.
 _CLOSE = 2e-5
 _MOST = 12
+# So many nodes are run in search of groups, and no more; nets that people train need fewer.
+_MOST_TRIED = 1_000_000
 _WORDS = (
     *("gelu", "silu", "mish", "hardswish", "hardsigmoid", "softsign", "log_sigmoid"),
     *("softplus", "relu6", "hardtanh"),
@@ -58,7 +60,7 @@ def matched(call: Call) -> bool:
     """Whether a node begins a group that is one activation, which is then made."""
     walk, op = call.walk, call.op
     names = {name for name in op.inputs if name and not walk.values[name].constant}
-    if len(names) != 1 or not _is_curve(walk, op, names):
+    if len(names) != 1 or walk.tried > _MOST_TRIED or not _is_curve(walk, op, names):
         return False
     (name,) = names
     for wide in (False, True):
@@ -101,7 +103,8 @@ def _following(walk: Walk, group: set[int], known: set[str], sources: set[str]) 
     numbers = (n for source in sorted(sources) for n in islice(walk.readers.get(source, ()), 16))
     for number in sorted(set(numbers)):
         op = walk.model.ops[number]
-        if number >= 0 and number not in group | walk.done and _is_curve(walk, op, known):
+        old = number < 0 or number in group or number in walk.done
+        if not old and _is_curve(walk, op, known):
             yield number
 
 
@@ -122,14 +125,17 @@ def _word(walk: Walk, group: set[int], name: str) -> tuple[str, str] | None:
     exits = [op for op in ops if set(walk.readers.get(op.outputs[0], ())) - group]
     if exits != ops[-1:]:
         return None
-    try:
-        values = tuple(_run(walk, ops, name, point) for point in _POINTS)
-    except (ArithmeticError, ValueError, KeyError, TypeError):
-        return None
-    for word, usual in _usual().items():
-        if all(map(_close, values, usual)):
-            return ("gelu", _NEAR_GELU) if word == "tanh" else (word, "")
-    return None
+    left = list(_usual())
+    for place, point in enumerate(_POINTS):
+        walk.tried += len(ops)
+        try:
+            value = _run(walk, ops, name, point)
+        except (ArithmeticError, ValueError, KeyError, TypeError):
+            return None
+        left = [word for word in left if _close(value, _usual()[word][place])]
+        if not left:
+            return None
+    return ("gelu", _NEAR_GELU) if left[0] == "tanh" else (left[0], "")
 
 
 def _close(left: float, right: float) -> bool:

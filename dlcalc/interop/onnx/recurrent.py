@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dlcalc.errors import LayerError
+from dlcalc.errors import LayerError, abridged
 from dlcalc.interop.onnx.made import Call
 from dlcalc.interop.onnx.value import Sizes, Value, with_inferred
 from dlcalc.interop.words import flag, word
@@ -111,10 +111,12 @@ def _place(
             walk.done.add(number)
     else:
         parts = {part: size * n for part, n in layer.parts(inner, output).items()}
+        origins = [o for value in weights.values() if value is not None for o in value.origins]
         call.plain(
-            [x, *(value for value in weights.values() if value is not None)],
+            [x],
             every,
             at if batched else None,
+            tensors={abridged(key, 80): n for key, n in walk.own(op, origins).items()},
             macs=size * layer.macs(inner, output),
             parts=parts,
             text=text,

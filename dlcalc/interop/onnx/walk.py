@@ -39,9 +39,13 @@ class Walk:
         self.readers: dict[str, list[int]] = {}
         #: Nodes that an earlier one stands for already.
         self.done: set[int] = set()
+        #: How many nodes were run in search of activations that are written as several.
+        self.tried = 0
         #: The node that counts an initializer.
         self.owners: dict[str, str] = {}
         self.shared: set[str] = set()
+        #: Those that no layer of the notation holds.
+        self.beside: set[str] = set()
         self._names: set[str] = set()
         self._letters: dict[str, Size] = {}
         self._asked_for: Sizes = () if given is None else given.sizes
@@ -136,8 +140,8 @@ class Walk:
         if output or name in self._names:
             own = op.outputs[output] if output < len(op.outputs) else ""
             name = abridged(f"{name}:{own or output}", 100)
-        while name in self._names:
-            name += "'"
+        if name in self._names:
+            name = f"{name} {len(self._names)}"
         self._names.add(name)
         return name
 
@@ -204,6 +208,12 @@ class Walk:
             notes.append(f"the batch is axis {self.axis} of the input, and left out of the shapes")
         if self.shared:
             notes.append(f"read by several nodes and counted once: {_few(sorted(self.shared))}")
+        if self.beside:
+            numbers = total(product(self.constants[name].shape) for name in self.beside)
+            notes.append(
+                f"{numbers:,} of the parameters are read beside layers, such as "
+                f"{abridged(min(self.beside), 60)}: exporters may keep constants there"
+            )
         held = {origin for value in self.values.values() for origin in value.origins}
         unused = [n for n in held if self._trained(n) and n not in self.owners]
         if unused:
