@@ -114,7 +114,9 @@ def _parted(step: Step, own: Convention, wanted: Convention, layouts: tuple[Layo
     if shape.layout not in layouts and len(shape.sizes) > 1 and not _either(step):
         own_place = "last" if shape.layout == "hwc" else "first"
         place = "first" if shape.layout == "hwc" else "last"
-        return f"channels stand {own_place} in the file, and {place} in {wanted.name}"
+        return (
+            f"channels stand {own_place} in the file, and {place} in nets written for {wanted.name}"
+        )
     if own == wanted or step.branches:
         return ""
     try:

@@ -106,7 +106,11 @@ def test_the_notation_of_a_keras_model_is_the_same_net(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("file", "to", "rule"),
     [
-        ("digits.json", "torch", "conv .*channels stand last in the file, and first in torch"),
+        (
+            "digits.json",
+            "torch",
+            "conv .*channels stand last in the file, and first in nets written for torch",
+        ),
         ("config.json", "torch", "not all of its arithmetic"),
         ("config.json", "net", "cannot be written in the notation: .*tied=transformer.wte"),
         ("head.safetensors", "torch", "holds tensors and no layers"),

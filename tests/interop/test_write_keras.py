@@ -338,6 +338,23 @@ def same_as_engine(net: str, source: str) -> None:
     assert np.allclose(ours, theirs, rtol=1e-6, atol=1e-8, equal_nan=True)
 
 
+@pytest.mark.parametrize(
+    ("net", "right", "wrong"),
+    [
+        ("2x9x8 maxpool:3,s2,p1", '"-inf"', '"0"'),
+        ("2x3x4 conv:3,k1 flatten dense:2", "Permute((3, 1, 2)", "Permute((1, 2, 3)"),
+        ("2x4x10 avgpool:3,s2,p1,ceil=yes", "((1, 1), (1, 1)), name", "((0, 0), (0, 0)), name"),
+        ("4x6 decoder:2", ", use_causal_mask=True", ""),
+        ("6x4x5 gn:3,eps=0.1", "epsilon=0.1", "epsilon=0.2"),
+    ],
+)
+def test_other_source_would_be_noticed(net: str, right: str, wrong: str) -> None:
+    source = export(net, to="keras").value
+    assert right in source
+    with pytest.raises((AssertionError, ValueError)):
+        same_as_engine(net, source.replace(right, wrong))
+
+
 def fill(model: Any, given: dict[str, Any]) -> None:
     """Put numbers under dlcalc's names into a model; every weight is filled."""
     from oracles.keras_arrays import weights_of
