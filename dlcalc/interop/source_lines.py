@@ -18,6 +18,8 @@ def fitted(line: str) -> list[str]:
 
     >>> fitted("x = f(1)")
     ['x = f(1)']
+    >>> fitted(f"x['{'a' * 60}'] = f('{'b' * 20}')")[0][-4:]
+    '= f('
     """
     begin, end = _longest_brackets(line)
     if len(line) <= WIDTH or not end or not line.endswith((")", "]")):
@@ -33,13 +35,18 @@ def fitted(line: str) -> list[str]:
 
 
 def _longest_brackets(line: str) -> tuple[int, int]:
-    """Where the text within the longest brackets of a line begins and ends."""
+    """Where the text within the longest brackets of a line begins and ends.
+
+    Those of a subscript are left out: a comma behind what is in them makes it a tuple.
+    """
     found, depth, begin = (0, 0), 0, 0
     for index, character in enumerate(line):
         if character in "([" and not depth:
             begin = index + 1
         depth += (character in "([{") - (character in ")]}")
-        if character in ")]" and not depth and index - begin > found[1] - found[0]:
+        subscript = character == "]" and line[begin - 2 : begin - 1].isidentifier()
+        longer = index - begin > found[1] - found[0]
+        if character in ")]" and not depth and longer and not subscript:
             found = (begin, index)
     return found
 
