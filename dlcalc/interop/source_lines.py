@@ -19,6 +19,8 @@ def fitted(line: str) -> list[str]:
 
     >>> fitted("x = f(1)")
     ['x = f(1)']
+    >>> fitted(f"x['{'a' * 60}'] = f('{'b' * 20}')")[0][-4:]
+    '= f('
     """
     begin, end = _longest_brackets(line)
     if len(line) <= WIDTH or not end or not line.endswith((")", "]")):

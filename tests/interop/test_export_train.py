@@ -199,9 +199,14 @@ def launched(tmp_path: Path, script: str) -> list[str]:
     """What a script prints in two processes of torchrun on this machine's processor."""
     (tmp_path / "net.py").write_text(script, encoding="utf-8")
     run = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    done = subprocess.run(
-        [*run, "net.py"], cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False
-    )
+    # On a busy machine about one run in thirty dies behind its last line: as Python exits, a
+    # thread of gloo is ended, and torch aborts. Nothing else is tried again.
+    for _ in range(3):
+        done = subprocess.run(
+            [*run, "net.py"], cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False
+        )
+        if "terminate called without an active exception" not in done.stderr:
+            break
     assert done.returncode == 0, done.stderr[-3_000:]
     return done.stdout.splitlines()
 

@@ -111,7 +111,6 @@ def test_what_is_no_name_of_a_class_is_refused(name: str) -> None:
 @pytest.mark.parametrize(
     ("settings", "rule"),
     [
-        ({"to": "keras"}, "no export to keras yet"),
         ({"to": "jax"}, "no export to jax"),
         ({"like": "keras"}, "by the rules of torch"),
         ({"to": "net", "class_name": "A"}, "--class-name means nothing to --to net"),
