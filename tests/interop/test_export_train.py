@@ -199,8 +199,9 @@ def launched(tmp_path: Path, script: str) -> list[str]:
     """What a script prints in two processes of torchrun on this machine's processor."""
     (tmp_path / "net.py").write_text(script, encoding="utf-8")
     run = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    # On a busy machine about one run in thirty dies behind its last line: as Python exits, a
-    # thread of gloo is ended, and torch aborts. Nothing else is tried again.
+    # On a busy machine about one run in thirty aborts behind its last line, as Python exits;
+    # the cause is not known (a thread of torch that is still there, perhaps). Only what dies
+    # with that message is tried again.
     for _ in range(3):
         done = subprocess.run(
             [*run, "net.py"], cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False
