@@ -46,6 +46,31 @@ def units(targets: Scale) -> Iterator[str]:
     yield from _scaling("TARGET", targets)
 
 
+def scales(
+    weights: Weights, array: str, prepare: Iterable[str], in_units: Iterable[str]
+) -> Iterator[str]:
+    """How columns of a table become what the net takes, and its outputs what they are of.
+
+    ``array`` is the framework's type, and the others are the bodies of two functions of it.
+    """
+    if not weights.scaled:
+        return
+    if weights.inputs is None:
+        yield "# The net was trained on z-scores of its columns, by means and deviations that the"
+        yield "# file does not hold: give it inputs that are scaled as those were."
+        yield from ("", "")
+        return
+    yield from columns(weights)
+    yield f"def prepare(columns: {array}) -> {array}:"
+    yield '    """Columns of the table as the net takes them, which was trained on z-scores."""'
+    yield from (*prepare, "", "")
+    if weights.targets is not None:
+        yield from units(weights.targets)
+        yield f"def in_units(outputs: {array}) -> {array}:"
+        yield '    """Outputs of the net in the unit of the table."""'
+        yield from (*in_units, "", "")
+
+
 def signature(model: str, path: str) -> list[str]:
     """The head of the function that reads a file into a model of this class."""
     given = f"model: {model}, path: str = {quoted(path)}"

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from dlcalc.interop.source_lines import fitted
-from dlcalc.interop.source_numbers import columns, signature, sizes_of, units
+from dlcalc.interop.source_numbers import scales, signature, sizes_of
 from dlcalc.interop.targets import Weights
 from dlcalc.interop.write_keras_sequences import heads_of, resets_after
 from dlcalc.interop.write_keras_spelling import Use, stored
@@ -33,6 +33,9 @@ class Filled(NamedTuple):
 
 
 _RUNS = "num_batches_tracked"
+# Columns of a table as the net takes them, and its outputs in the unit of the table.
+_PREPARE = ("    return (columns - np.array(INPUT_MEAN)) / np.array(INPUT_DEVIATION)",)
+_IN_UNITS = ("    return outputs * np.array(TARGET_DEVIATION) + np.array(TARGET_MEAN)",)
 _ALL = """\
     for layer, arrays in state.items():
         model.get_layer(layer).set_weights(arrays)
@@ -54,7 +57,7 @@ def by_update(rows: np.ndarray) -> np.ndarray:
 def loading(weights: Weights, layers: Sequence[Held], *, heads: bool) -> list[str]:
     """The lines of the function; ``heads`` is whether a model may lack some of the layers."""
     body = [*_filling(weights, layers), *(_WITHOUT_HEADS if heads else _ALL).splitlines()]
-    lines = [*_scales(weights), *sizes_of(weights)]
+    lines = [*scales(weights, "np.ndarray", _PREPARE, _IN_UNITS), *sizes_of(weights)]
     if any("by_update(" in line for line in body):
         lines += [*_GATES.splitlines(), "", ""]
     lines += signature("keras.Model", weights.path)
@@ -68,28 +71,6 @@ def loading(weights: Weights, layers: Sequence[Held], *, heads: bool) -> list[st
         '    """',
     ]
     return [*lines, *_reading(weights), *body]
-
-
-def _scales(weights: Weights) -> Iterator[str]:
-    """How columns of a table become what the net takes, and its outputs what they are of."""
-    if not weights.scaled:
-        return
-    if weights.inputs is None:
-        yield "# The net was trained on z-scores of its columns, by means and deviations that the"
-        yield "# file does not hold: give it inputs that are scaled as those were."
-        yield from ("", "")
-        return
-    yield from columns(weights)
-    yield "def prepare(columns: np.ndarray) -> np.ndarray:"
-    yield '    """Columns of the table as the net takes them, which was trained on z-scores."""'
-    yield "    return (columns - np.array(INPUT_MEAN)) / np.array(INPUT_DEVIATION)"
-    yield from ("", "")
-    if weights.targets is not None:
-        yield from units(weights.targets)
-        yield "def in_units(outputs: np.ndarray) -> np.ndarray:"
-        yield '    """Outputs of the net in the unit of the table."""'
-        yield "    return outputs * np.array(TARGET_DEVIATION) + np.array(TARGET_MEAN)"
-        yield from ("", "")
 
 
 def _reading(weights: Weights) -> Iterator[str]:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from dlcalc.interop.source_lines import fitted
-from dlcalc.interop.source_numbers import CONSTANTS, columns, signature, sizes_of, units
+from dlcalc.interop.source_numbers import CONSTANTS, scales, signature, sizes_of
 from dlcalc.interop.targets import Weights
 
 #: What numbers the experts of each mixture, the outermost first.
@@ -20,6 +20,15 @@ NUMBERS = "ijklmn"
 #: What this part of the source uses.
 NAMES = CONSTANTS | {"math", "np", "load_weights", "prepare", "in_units"}
 _RUNS = "num_batches_tracked"
+# Columns of a table as the net takes them, and its outputs in the unit of the table.
+_PREPARE = (
+    "    mean = columns.new_tensor(INPUT_MEAN)",
+    "    return (columns - mean) / columns.new_tensor(INPUT_DEVIATION)",
+)
+_IN_UNITS = (
+    "    deviation = outputs.new_tensor(TARGET_DEVIATION)",
+    "    return outputs * deviation + outputs.new_tensor(TARGET_MEAN)",
+)
 
 
 class Held(NamedTuple):
@@ -76,7 +85,7 @@ def loading(
     class_name: str, weights: Weights, layers: Sequence[Held], ties: Sequence[Tied]
 ) -> list[str]:
     """The lines of the function. ``ties``: what shares a weight, and whose that is."""
-    lines = [*_scales(weights)]
+    lines = [*scales(weights, "Tensor", _PREPARE, _IN_UNITS)]
     lines += [*sizes_of(weights), *signature(class_name, weights.path)]
     source = "train-toy --save" if weights.flat else "tensors by name"
     lines += [
@@ -87,30 +96,6 @@ def loading(
         '    """',
     ]
     return [*lines, *_reading(weights), *_renaming(weights, layers, ties)]
-
-
-def _scales(weights: Weights) -> Iterator[str]:
-    """How columns of a table become what the net takes, and its outputs what they are of."""
-    if not weights.scaled:
-        return
-    if weights.inputs is None:
-        yield "# The net was trained on z-scores of its columns, by means and deviations that the"
-        yield "# file does not hold: give it inputs that are scaled as those were."
-        yield from ("", "")
-        return
-    yield from columns(weights)
-    yield "def prepare(columns: Tensor) -> Tensor:"
-    yield '    """Columns of the table as the net takes them, which was trained on z-scores."""'
-    yield "    mean = columns.new_tensor(INPUT_MEAN)"
-    yield "    return (columns - mean) / columns.new_tensor(INPUT_DEVIATION)"
-    yield from ("", "")
-    if weights.targets is not None:
-        yield from units(weights.targets)
-        yield "def in_units(outputs: Tensor) -> Tensor:"
-        yield '    """Outputs of the net in the unit of the table."""'
-        yield "    deviation = outputs.new_tensor(TARGET_DEVIATION)"
-        yield "    return outputs * deviation + outputs.new_tensor(TARGET_MEAN)"
-        yield from ("", "")
 
 
 def _reading(weights: Weights) -> Iterator[str]:
