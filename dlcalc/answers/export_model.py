@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING
 
 from dlcalc.answers import counting
 from dlcalc.answers.model import Way
-from dlcalc.errors import InputError, LayerError, Source
+from dlcalc.errors import InputError, LayerError, NotationError, Source
 from dlcalc.interop.graph import Graph
-from dlcalc.layers.activation import Activation
 from dlcalc.layers.convention import TORCH, Convention
 from dlcalc.layers.pool import AvgPool
-from dlcalc.layers.shape import Layout, Shape
+from dlcalc.layers.shape import Shape
 from dlcalc.nets.parser import Net, parse
 from dlcalc.nets.trace import trace
 
@@ -20,16 +19,6 @@ if TYPE_CHECKING:
     from dlcalc.interop.safetensors import Checkpoint
     from dlcalc.interop.targets import Target
     from dlcalc.nets.trace import Step
-
-#: Layers that act on each value alone, on the last axis or on the order of all values, so
-#: that it does not matter where channels stand.
-_EITHER = {
-    *("dense", "flatten", "embedding", "position", "rnn", "lstm", "gru", "attention", "ln"),
-    *("last", "first", "dropout", "identity", "residual", "multiply"),
-}
-#: Activations that look at the channels.
-_BY_CHANNEL = {"softmax", "log_softmax", "prelu"}
-
 
 #: The net of a file with its input, and the rules by which it is written.
 Found = tuple[Shape, Net, Convention]
@@ -62,8 +51,17 @@ def model_net(model: Graph | Checkpoint, to: str, target: Target) -> Found:
         )
     assert way.start is not None
     rules = model.convention if to == "net" else target.convention
+    if way.start.layout not in target.layouts and any(len(s.input.sizes) > 1 for s in way.steps):
+        from dlcalc.interop.channels import channels_first
+
+        try:
+            start, net = channels_first(way.start, way.steps, model.convention, rules)
+        except NotationError as error:
+            rule = f"{model.source}: {error.rule}"
+            raise InputError(rule, mend=error.mend) from error
+        return start, net, rules
     for step in _walk(way.steps):
-        why = _parted(step, model.convention, rules, target.layouts)
+        why = _parted(step, model.convention, rules)
         if why:
             name = step.node.name or step.node.head
             raise InputError(f"{model.source}: {name} ({step.node.head}): {why}")
@@ -106,17 +104,11 @@ def _walk(steps: tuple[Step, ...]) -> Iterator[Step]:
             yield from _walk(branch)
 
 
-def _parted(step: Step, own: Convention, wanted: Convention, layouts: tuple[Layout, ...]) -> str:
+def _parted(step: Step, own: Convention, wanted: Convention) -> str:
     """Why a layer of a file is another under the rules of a target; empty where it is not."""
     layer, shape = step.node.layer, step.input
     if not type(layer).__module__.startswith("dlcalc.layers."):
         return "the notation has no such layer"
-    if shape.layout not in layouts and len(shape.sizes) > 1 and not _either(step):
-        own_place = "last" if shape.layout == "hwc" else "first"
-        place = "first" if shape.layout == "hwc" else "last"
-        return (
-            f"channels stand {own_place} in the file, and {place} in nets written for {wanted.name}"
-        )
     if own == wanted or step.branches:
         return ""
     try:
@@ -130,11 +122,3 @@ def _parted(step: Step, own: Convention, wanted: Convention, layouts: tuple[Layo
     except LayerError as error:
         return error.rule
     return "" if same else f"the rules of {wanted.name} make another layer of it than {own.name}'s"
-
-
-def _either(step: Step) -> bool:
-    """Whether a layer does the same to channels first and last."""
-    layer, word = step.node.layer, step.node.layer.words[0]
-    if isinstance(layer, Activation):
-        return word not in _BY_CHANNEL
-    return word in _EITHER and layer.rank is None

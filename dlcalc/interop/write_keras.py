@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from dlcalc.errors import LayerError, NotationError
 from dlcalc.interop.source_lines import commented, reads_words
+from dlcalc.interop.torch_names import attribute
 from dlcalc.interop.write_keras_classes import CLASSES, REGISTERED
 from dlcalc.interop.write_keras_layers import needs, spell
 from dlcalc.interop.write_keras_sequences import Block, block_call, heads_of
@@ -59,6 +60,8 @@ class _Writer:
         self.wanted = wanted
         self.indent = "    "
         self.run: list[str] = []
+        #: What no layer can be called.
+        self.named = {"inputs", "outputs", "heads", "layers", "ops", "keras", "np", "math", "os"}
         self.classes: set[str] = set()
         self.blocks: dict[tuple[object, ...], str] = {}
         self.functions: list[str] = []
@@ -107,7 +110,12 @@ class _Writer:
         """The docstring: the sizes, the order of the axes, and the heads."""
         more = []
         if last and len(start.sizes) > 1:
-            more.append("Channels come last here, and are turned first before a flatten.")
+            turned_first = any("Permute(" in line for line in self.run)
+            more.append(
+                "Channels come last here, and are turned first before a flatten."
+                if turned_first
+                else "Channels come last here."
+            )
         if self.heads:
             more.append("With ``heads`` the auxiliary ones, for training, are outputs too.")
         about = f'    """{self.wanted.about}'
@@ -121,6 +129,12 @@ class _Writer:
     def _classes(self) -> list[str]:
         return [self._class(name) for name in CLASSES if name in self.classes]
 
+    def _plain(self, name: str) -> str:
+        """A layer's name, whatever it was in a model file, as a variable that is free."""
+        found = attribute(name, self.named)
+        self.named.add(found)
+        return found
+
     def _through(
         self,
         steps: tuple[Step, ...],
@@ -133,7 +147,7 @@ class _Writer:
         for step in steps:
             kind = step.node.layer.words[0]
             ordinals[kind] += 1
-            name = f"{prefix}{kind}{ordinals[kind]}"
+            name = step.node.name or f"{prefix}{kind}{ordinals[kind]}"
             write = self._branched if step.branches else self._layer
             try:
                 value = write(step, name, value, target)
@@ -143,7 +157,7 @@ class _Writer:
         return value
 
     def _layer(self, step: Step, name: str, value: _Value, target: str) -> _Value:
-        layer, plain = step.node.layer, name.replace(".", "_")
+        layer, plain = step.node.layer, self._plain(name)
         use = Use(layer, step.input, step.output, plain, value.last)
         block = layer.words[0] in BLOCKS
         wanted = False if block else needs(use)
@@ -218,7 +232,7 @@ class _Writer:
             return self._head(step, name, value)
         if kind not in MERGES:
             raise LayerError("it has no spelling in keras yet")
-        plain, inner, found = name.replace(".", "_"), Counter[str](), []
+        plain, inner, found = self._plain(name), Counter[str](), []
         for number, branch in enumerate(step.branches, 1):
             own = plain if len(step.branches) == 1 else f"{plain}_{number}"
             found.append(self._through(branch, f"{name}.", value, own, inner))
@@ -237,7 +251,7 @@ class _Writer:
 
     def _head(self, step: Step, name: str, value: _Value) -> _Value:
         """An auxiliary head: another output, where it is asked for."""
-        plain = name.replace(".", "_")
+        plain = self._plain(name)
         self.run.append(f"{self.indent}if heads:")
         self.heads += 1
         self.indent += "    "
