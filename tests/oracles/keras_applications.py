@@ -1,6 +1,8 @@
 """Keras's applications in JSON, with what Keras says of each of their layers.
 
 python tests/oracles/keras_applications.py --record
+
+It needs Keras on JAX: on PyTorch Keras refuses NASNet's padding.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-os.environ.setdefault("KERAS_BACKEND", "torch")
+os.environ.setdefault("KERAS_BACKEND", "jax")
 
 import keras
 from oracles.record import DATA
@@ -22,7 +24,7 @@ TABLE = DATA / "keras_applications.json.gz"
 #: One or two of each family.
 NAMES = (
     "VGG16 ResNet50 ResNet50V2 MobileNet MobileNetV2 DenseNet121 InceptionV3 Xception "
-    "EfficientNetB0 EfficientNetV2B0 ConvNeXtTiny"
+    "EfficientNetB0 EfficientNetV2B0 ConvNeXtTiny NASNetMobile"
 ).split()
 
 
