@@ -11,7 +11,7 @@ from dlcalc.answers import counting
 from dlcalc.answers.network import load, load_model
 from dlcalc.errors import InputError, NotationError, abridged, nearest
 from dlcalc.files import refuse_unwritable, write_whole
-from dlcalc.interop.targets import TARGETS, Target, Wanted, Writer
+from dlcalc.interop.write.targets import TARGETS, Target, Wanted, Writer
 from dlcalc.layers.convention import TORCH, Convention
 from dlcalc.layers.shape import Shape
 from dlcalc.layers.size import Polynomial

@@ -17,7 +17,7 @@ from dlcalc.nets.trace import trace
 
 if TYPE_CHECKING:
     from dlcalc.interop.safetensors import Checkpoint
-    from dlcalc.interop.targets import Target
+    from dlcalc.interop.write.targets import Target
     from dlcalc.nets.trace import Step
 
 #: The net of a file with its input, and the rules by which it is written.

@@ -10,7 +10,7 @@ from dlcalc.answers import counting
 from dlcalc.answers.forward_weights import Saved, load
 from dlcalc.answers.train_net import toy_net
 from dlcalc.errors import InputError, abridged
-from dlcalc.interop.targets import Scale, Weights
+from dlcalc.interop.write.targets import Scale, Weights
 from dlcalc.layers.convention import TORCH
 from dlcalc.layers.shape import Shape, sizes_text
 from dlcalc.nets.parser import Net

@@ -9,7 +9,7 @@ import click
 from dlcalc.answers.export import CLASS_NAME
 from dlcalc.answers.export import export as answer_export
 from dlcalc.cli.command import Words, command
-from dlcalc.interop.targets import TARGETS
+from dlcalc.interop.write.targets import TARGETS
 from dlcalc.layers.convention import CONVENTIONS
 from dlcalc.result import Result
 

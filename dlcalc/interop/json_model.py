@@ -29,7 +29,7 @@ def read(path: str, name: str, given: Shape | None) -> Graph | Checkpoint:
 def from_document(document: Any, name: str, given: Shape | None) -> Graph:
     """The graph of a JSON document."""
     if isinstance(document, dict) and {"class_name", "config"} <= document.keys():
-        from dlcalc.interop.keras import from_document as keras_model
+        from dlcalc.interop.keras.model import from_document as keras_model
 
         return keras_model(document, name, given)
     if isinstance(document, dict) and "model_type" in document:

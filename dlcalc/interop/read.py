@@ -28,8 +28,8 @@ READERS = {
     "archive": "dlcalc.interop.archive",
     "onnx": "dlcalc.interop.onnx.read",
     "safetensors": "dlcalc.interop.safetensors",
-    "torch module": "dlcalc.interop.torch_text",
-    "torch source": "dlcalc.interop.torch_source",
+    "torch module": "dlcalc.interop.torch.text",
+    "torch source": "dlcalc.interop.torch.source",
 }
 #: Formats that run code when they are loaded, or hold no layers: why not, and what to save.
 REFUSED = {

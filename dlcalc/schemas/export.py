@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dlcalc.interop.targets import TARGETS
+from dlcalc.interop.write.targets import TARGETS
 from dlcalc.schemas.form import (
     array,
     boolean,

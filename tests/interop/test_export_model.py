@@ -11,7 +11,7 @@ import pytest
 from dlcalc.answers.export import export
 from dlcalc.answers.shape import shape
 from dlcalc.errors import InputError
-from dlcalc.interop.torch_names import RESERVED, attribute
+from dlcalc.interop.write.names import RESERVED, attribute
 from dlcalc.nets.zoo import names
 from tests.interop.test_export_weights import space
 

@@ -145,9 +145,9 @@ def test_a_reader_imports_nothing_heavy(command: str, name: str) -> None:
 def test_a_reader_imports_no_other_reader() -> None:
     modules = imported("params", str(DATA / "head.safetensors"), "-q")
     assert "dlcalc.interop.safetensors" in modules
-    assert not {"dlcalc.interop.keras", "dlcalc.interop.huggingface", "zipfile"} & modules
+    assert not {"dlcalc.interop.keras.model", "dlcalc.interop.huggingface", "zipfile"} & modules
     modules = imported("params", str(DATA / "digits.json"), "-q")
-    assert "dlcalc.interop.keras" in modules
+    assert "dlcalc.interop.keras.model" in modules
     assert not {"dlcalc.interop.safetensors", "dlcalc.interop.archive", "zipfile"} & modules
 
 

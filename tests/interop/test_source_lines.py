@@ -6,7 +6,7 @@ import ast
 
 import pytest
 
-from dlcalc.interop.source_lines import WIDTH, fitted
+from dlcalc.interop.write.lines import WIDTH, fitted
 
 LONG = ", ".join(f"argument{number}" for number in range(12))
 

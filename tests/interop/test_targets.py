@@ -6,7 +6,7 @@ import pytest
 
 from dlcalc.answers.export import export
 from dlcalc.errors import InputError
-from dlcalc.interop.targets import TARGETS
+from dlcalc.interop.write.targets import TARGETS
 from dlcalc.layers.convention import CONVENTIONS
 
 

@@ -15,9 +15,9 @@ from dlcalc.answers.export import export
 from dlcalc.answers.forward import forward
 from dlcalc.answers.params import params
 from dlcalc.errors import InputError
-from dlcalc.interop.write_keras import BLOCKS, MERGES
-from dlcalc.interop.write_keras_classes import CLASSES
-from dlcalc.interop.write_keras_layers import SPELLINGS
+from dlcalc.interop.write.keras.classes import CLASSES
+from dlcalc.interop.write.keras.layers import SPELLINGS
+from dlcalc.interop.write.keras.net import BLOCKS, MERGES
 from dlcalc.layers.index import LAYERS
 from dlcalc.nets.zoo import names
 

@@ -13,8 +13,8 @@ from dlcalc.answers.export import export
 from dlcalc.answers.network import load
 from dlcalc.answers.train import train
 from dlcalc.errors import InputError
-from dlcalc.interop.targets import TARGETS
-from dlcalc.interop.write_net import layer_text
+from dlcalc.interop.write.net import layer_text
+from dlcalc.interop.write.targets import TARGETS
 from dlcalc.layers.base import Layer
 from dlcalc.layers.convention import TORCH
 from dlcalc.layers.index import LAYERS

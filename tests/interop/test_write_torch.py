@@ -18,9 +18,9 @@ from dlcalc.answers.params import params
 from dlcalc.answers.shape import shape
 from dlcalc.engine.program import Program
 from dlcalc.errors import InputError
-from dlcalc.interop.write_torch import MERGES
-from dlcalc.interop.write_torch_classes import CLASSES, classes_in
-from dlcalc.interop.write_torch_layers import SPELLINGS
+from dlcalc.interop.write.torch.classes import CLASSES, classes_in
+from dlcalc.interop.write.torch.layers import SPELLINGS
+from dlcalc.interop.write.torch.net import MERGES
 from dlcalc.layers.index import LAYERS
 from dlcalc.nets.zoo import names
 

@@ -1,0 +1,1 @@
+"""Models of Keras as its JSON has them: layers, calls, merges."""

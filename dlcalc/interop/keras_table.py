@@ -1,9 +1,0 @@
-"""Every layer of Keras that is known, by the name of its class."""
-
-from __future__ import annotations
-
-from dlcalc.interop.keras_layers import LAYERS, Handler
-from dlcalc.interop.keras_merge import MERGING
-from dlcalc.interop.keras_sequence import SEQUENCES
-
-HANDLERS: dict[str, Handler] = LAYERS | MERGING | SEQUENCES

@@ -1,0 +1,1 @@
+"""Nets as source: the languages there are, and what their writers share."""
