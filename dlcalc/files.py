@@ -6,12 +6,15 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from io import BytesIO
 from typing import BinaryIO
 
 from dlcalc.errors import InputError, Place, Source, abridged
 
 #: No text that is a question (a net, a line) is longer than this, in bytes.
 MAX_BYTES = 1_000_000
+#: No model file that is read from both its ends comes through a pipe if it is longer, in bytes.
+MAX_PIPED = 64_000_000
 
 
 # Who may not touch the disk at the moment, as a word for messages; empty for everyone else.
@@ -85,6 +88,11 @@ def opened(path: str, place: Place | None = None) -> Iterator[tuple[BinaryIO, in
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise InputError(f"cannot read {name}: {reason}", place=place) from error
+
+
+def buffered_input() -> BytesIO:
+    """Standard input as a file in which one may seek. Raises `InputError` beyond `MAX_PIPED`."""
+    return BytesIO(read_bytes("-", MAX_PIPED)[0])
 
 
 def standard_input() -> BinaryIO:

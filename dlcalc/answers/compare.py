@@ -14,7 +14,6 @@ from dlcalc.answers import params as params_answers
 from dlcalc.answers import shape as shape_answers
 from dlcalc.answers.network import load, size_option
 from dlcalc.answers.params_table import grouped, shown_tensors
-from dlcalc.answers.remarks import walk
 from dlcalc.answers.shape import Batched
 from dlcalc.errors import InputError, LayerError
 from dlcalc.layers.axis import Axis
@@ -23,7 +22,7 @@ from dlcalc.layers.pool import AvgPool, WindowPool
 from dlcalc.layers.shape import Layout, Shape
 from dlcalc.layers.size import Size, as_json, product, total
 from dlcalc.nets.parser import Net, Node
-from dlcalc.nets.trace import Step, TraceError, trace
+from dlcalc.nets.trace import Step, TraceError, trace, walk
 from dlcalc.result import Block, Result, Row
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from dlcalc.answers import counting
@@ -13,7 +12,7 @@ from dlcalc.layers.convention import TORCH, Convention
 from dlcalc.layers.pool import AvgPool
 from dlcalc.layers.shape import Shape
 from dlcalc.nets.parser import Net, parse
-from dlcalc.nets.trace import trace
+from dlcalc.nets.trace import trace, walk
 
 if TYPE_CHECKING:
     from dlcalc.interop.safetensors import Checkpoint
@@ -60,7 +59,7 @@ def model_net(model: Graph | Checkpoint, to: str, target: Target) -> Found:
             rule = f"{model.source}: {error.rule}"
             raise InputError(rule, mend=error.mend) from error
         return start, net, rules
-    for step in _walk(way.steps):
+    for step in walk(way.steps):
         why = _parted(step, model.convention, rules)
         if why:
             name = step.node.name or step.node.head
@@ -85,7 +84,7 @@ def refuse_unless_read(text: str, found: Found, name: str) -> None:
         counting.count(steps, rules)
     except InputError as error:
         raise InputError(f"{name} cannot be written in the notation: {error.rule}") from error
-    read, wanted = list(_walk(steps)), list(_walk(trace(net, start, rules)))
+    read, wanted = list(walk(steps)), list(walk(trace(net, start, rules)))
     if (
         network.input != start
         or len(read) != len(wanted)
@@ -95,13 +94,6 @@ def refuse_unless_read(text: str, found: Found, name: str) -> None:
         )
     ):
         raise InputError(f"{name} cannot be written in the notation as the same net")
-
-
-def _walk(steps: tuple[Step, ...]) -> Iterator[Step]:
-    for step in steps:
-        yield step
-        for branch in step.branches:
-            yield from _walk(branch)
 
 
 def _parted(step: Step, own: Convention, wanted: Convention) -> str:

@@ -21,14 +21,14 @@ from dlcalc.answers.forward_result import Extra, ForwardResult
 from dlcalc.answers.forward_run import RECURRENT, Run
 from dlcalc.answers.forward_weights import Origin, Saved, assignments, load
 from dlcalc.answers.network import named_convention
-from dlcalc.answers.remarks import remarks, walk
+from dlcalc.answers.remarks import remarks
 from dlcalc.answers.shape import traced as traced_shapes
 from dlcalc.answers.train_net import LOGITS
 from dlcalc.errors import InputError, NotationError, Source
 from dlcalc.layers.convention import Convention
 from dlcalc.layers.shape import Layout, Shape
 from dlcalc.nets.parser import Group, Network, parse, parse_file, unroll
-from dlcalc.nets.trace import Step
+from dlcalc.nets.trace import Step, walk
 from dlcalc.numbers import Numbers
 from dlcalc.result import Finding
 

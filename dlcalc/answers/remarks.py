@@ -2,19 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from dlcalc.layers.convention import Convention
 from dlcalc.layers.shape import Shape
-from dlcalc.nets.trace import Step
-
-
-def walk(steps: tuple[Step, ...]) -> Iterator[Step]:
-    """Every step, those in branches too."""
-    for step in steps:
-        for branch in step.branches:
-            yield from walk(branch)
-        yield step
+from dlcalc.nets.trace import Step, walk
 
 
 def remarks(start: Shape, steps: tuple[Step, ...], convention: Convention) -> list[str]:

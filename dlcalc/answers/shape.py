@@ -6,14 +6,13 @@ from typing import TYPE_CHECKING
 
 from dlcalc.answers.net_result import NetResult
 from dlcalc.answers.network import load, load_model, named_convention, size_option
-from dlcalc.answers.remarks import walk
 from dlcalc.layers.convention import TORCH, Convention
 from dlcalc.layers.shape import Layout, Shape, sizes_text
 from dlcalc.layers.size import Polynomial, Size, as_json, least_value, letters
 from dlcalc.nets.field import Field, Seen, follow
 from dlcalc.nets.field import start as start_field
 from dlcalc.nets.parser import Net, Node
-from dlcalc.nets.trace import Step, TraceError, trace
+from dlcalc.nets.trace import Step, TraceError, trace, walk
 from dlcalc.result import Block, Row
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from dlcalc.answers.network import load, named_convention
-from dlcalc.answers.remarks import remarks, walk
+from dlcalc.answers.remarks import remarks
 from dlcalc.answers.solve_text import (
     names_text,
     run_json,
@@ -24,7 +24,7 @@ from dlcalc.nets.conditions import Undecided, conditions
 from dlcalc.nets.parser import Net
 from dlcalc.nets.search import Budget
 from dlcalc.nets.solve import Answer, Solution, closest, smallest, solve_in
-from dlcalc.nets.trace import TraceError, trace
+from dlcalc.nets.trace import TraceError, trace, walk
 from dlcalc.nets.unknowns import Bounds, Question, open_nodes, unknowns
 from dlcalc.result import Block, Result, Row
 

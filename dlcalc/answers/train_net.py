@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from dlcalc.answers.counting import Counted, count, sums
 from dlcalc.answers.counting import walk as walk_layers
-from dlcalc.answers.remarks import walk
 from dlcalc.errors import InputError, NotationError, Place, ShapeError, Source, abridged
 from dlcalc.layers.activation import Activation, Identity
 from dlcalc.layers.convention import TORCH
 from dlcalc.layers.shape import Shape, sizes_text
 from dlcalc.nets.parser import Net, parse, unroll
-from dlcalc.nets.trace import Step, trace
+from dlcalc.nets.trace import Step, trace, walk
 from dlcalc.numbers import vector
 from dlcalc.result import Finding
 

@@ -13,7 +13,6 @@ from re import fullmatch
 from typing import TYPE_CHECKING, NamedTuple
 
 from dlcalc.answers.counting import Counted, count, sums, walk
-from dlcalc.answers.remarks import walk as walk_steps
 from dlcalc.errors import InputError, LayerError, abridged
 from dlcalc.layers.convention import Convention
 from dlcalc.layers.shape import Shape, sizes_text
@@ -22,6 +21,7 @@ from dlcalc.nets.field import Field, behind
 from dlcalc.nets.field import start as start_field
 from dlcalc.nets.parser import Net, Node, unroll
 from dlcalc.nets.trace import Step, trace
+from dlcalc.nets.trace import walk as walk_steps
 from dlcalc.result import Row
 
 if TYPE_CHECKING:

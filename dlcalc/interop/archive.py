@@ -6,12 +6,11 @@ JSON, whatever the archive says of itself.
 
 from __future__ import annotations
 
-from io import BytesIO
 from typing import BinaryIO
 from zipfile import BadZipFile, ZipFile, ZipInfo
 
 from dlcalc.errors import InputError, abridged
-from dlcalc.files import standard_input
+from dlcalc.files import buffered_input
 from dlcalc.interop.graph import Graph
 from dlcalc.interop.json_model import from_document
 from dlcalc.interop.json_text import MAX_BYTES, load
@@ -19,14 +18,12 @@ from dlcalc.layers.shape import Shape
 
 # No archive of a model has more members; each costs memory before any is unpacked.
 _MAX_MEMBERS = 100_000
-# The list of members stands at the end of an archive, and no longer than this is read.
-_MAX_STANDARD_INPUT = 64_000_000
 
 
 def read(path: str, name: str, given: Shape | None) -> Graph:
     """The graph in a .keras archive. Raises `InputError` for any other archive."""
     try:
-        with open(path, "rb") if path != "-" else _standard_input() as file, _opened(file) as found:
+        with open(path, "rb") if path != "-" else buffered_input() as file, _opened(file) as found:
             data = _config(found, name)
     except OSError as error:
         raise InputError(f"cannot read {name}: {error.strerror or error}") from error
@@ -34,13 +31,6 @@ def read(path: str, name: str, given: Shape | None) -> Graph:
     except (BadZipFile, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
         raise InputError(f"{name} is a damaged archive: {error}") from error
     return from_document(load(data, f"{name}: config.json"), name, given)
-
-
-def _standard_input() -> BytesIO:
-    data = standard_input().read(_MAX_STANDARD_INPUT + 1)
-    if len(data) > _MAX_STANDARD_INPUT:
-        raise InputError(f"standard input is larger than {_MAX_STANDARD_INPUT:,} bytes")
-    return BytesIO(data)
 
 
 def _opened(file: BinaryIO) -> ZipFile:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from dlcalc.errors import LayerError, Place, ShapeError, abridged
@@ -19,6 +20,14 @@ class Step(NamedTuple):
     input: Shape
     output: Shape
     branches: tuple[tuple[Step, ...], ...] = ()
+
+
+def walk(steps: tuple[Step, ...]) -> Iterator[Step]:
+    """Every step, those in branches too."""
+    for step in steps:
+        for branch in step.branches:
+            yield from walk(branch)
+        yield step
 
 
 class Level(NamedTuple):

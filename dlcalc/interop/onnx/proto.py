@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from io import BytesIO
 from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
 
 from dlcalc.errors import InputError, abridged
-from dlcalc.files import check_open, standard_input
+from dlcalc.files import buffered_input, check_open
 from dlcalc.interop.onnx.model import BOOL, FLOAT, INT64, Constant, Given, Model, Op
 from dlcalc.interop.onnx.wire import SMALL, Refuse, skeleton
 from dlcalc.layers.shape import MAX_AXES, MAX_SIZE
@@ -25,7 +24,6 @@ OPSETS = (7, 26)
 MAX_NODES = 100_000
 _STANDARD = ("", "ai.onnx")
 _INT32, _DOUBLE = 6, 11
-_MAX_STANDARD_INPUT = 64_000_000
 # Of numbers with a fraction only settings are of interest, not weights, but where all are alike.
 _FEW = 16
 # Operators whose nodes hold graphs: what comes out of them hangs on the data.
@@ -61,10 +59,7 @@ def load(path: str, name: str) -> Model:
 def _skeleton(path: str, refuse: Refuse) -> bytes:
     check_open(path)
     if path == "-":
-        data = standard_input().read(_MAX_STANDARD_INPUT + 1)
-        if len(data) > _MAX_STANDARD_INPUT:
-            refuse(f"standard input is larger than {_MAX_STANDARD_INPUT:,} bytes")
-        return _skimmed(BytesIO(data), refuse)
+        return _skimmed(buffered_input(), refuse)
     try:
         with open(path, "rb") as file:
             return _skimmed(file, refuse)

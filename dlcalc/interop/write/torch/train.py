@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from dlcalc.errors import NotationError
 from dlcalc.interop.write.lines import fitted
 from dlcalc.interop.write.objective import Objective, objective
+from dlcalc.nets.trace import walk
 
 if TYPE_CHECKING:
     from dlcalc.interop.write.targets import Wanted
-    from dlcalc.layers.base import Layer
     from dlcalc.layers.shape import Shape
     from dlcalc.nets.trace import Step
 
@@ -192,7 +192,7 @@ def _loss(aim: Objective) -> Iterator[str]:
 
 def _loop(wanted: Wanted, memories: Mapping[str, Shape]) -> list[str]:
     """The loop; what it says of norms and dropout only where the net has them."""
-    found = list(_walk(wanted.steps))
+    found = [step.node.layer for step in walk(wanted.steps)]
     text = _HEAD.format(net=wanted.class_name, file=wanted.class_name.lower())
     if any(layer.words[0] in _DRAWING or getattr(layer, "dropout", 0) for layer in found):
         text += _DRAWS
@@ -205,10 +205,3 @@ def _loop(wanted: Wanted, memories: Mapping[str, Shape]) -> list[str]:
         given = ", ".join(f"{name}.to(device)" for name in ("inputs", *memories))
         text = text.replace("parallel(inputs.to(device))", f"parallel({given})")
     return text.splitlines()
-
-
-def _walk(steps: tuple[Step, ...]) -> Iterator[Layer]:
-    for step in steps:
-        yield step.node.layer
-        for branch in step.branches:
-            yield from _walk(branch)
